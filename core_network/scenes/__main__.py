@@ -1,0 +1,81 @@
+"""Write a training set of random stills: python -m core_network.scenes --out DIR --count N."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from core_network.scenes.still import random_still
+from core_network.scenes.truth import Truth
+
+
+def truth_row(name: str, truth: Truth) -> dict[str, Any]:
+    """Return the truth of the picture `name` as one JSON object; pixels are rounded to hundredths."""
+    ball = truth.ball
+    return {
+        "file": name,
+        "players": [
+            {
+                "id": player.id,
+                "role": player.role,
+                "team": player.team,
+                "box": [round(v, 2) for v in player.box],
+                "visible": round(player.visible, 3),
+            }
+            for player in truth.players
+        ],
+        "ball": [round(v, 2) for v in (ball.x, ball.y, ball.radius)] if ball is not None and ball.visible else None,
+    }
+
+
+def write_still(index: int, out: Path, seed: int, width: int, height: int) -> dict[str, Any]:
+    """Draw the still number `index`, write it as JPEG into `out` unless it is there already, and return its row."""
+    name = f"{seed}-{index:06}.jpg"
+    row = out / f"{name}.json"
+    if row.exists() and (out / name).exists():
+        kept: dict[str, Any] = json.loads(row.read_text())
+        return kept
+    scene = random_still(seed * 1_000_003 + index, width, height)
+    result = truth_row(name, scene.truth)
+    partly = out / f"{name}.part"
+    Image.fromarray(scene.image).save(partly, "JPEG", quality=92)
+    partly.rename(out / name)
+    partly.write_text(json.dumps(result))
+    partly.rename(row)
+    return result
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse `arguments` and write the pictures and truth.jsonl; a second run carries on where the first stopped."""
+    parser = argparse.ArgumentParser(prog="python -m core_network.scenes", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the pictures and truth.jsonl")
+    parser.add_argument("--count", type=int, default=100, help="number of pictures")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--height", type=int, default=704)
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    options = parser.parse_args(arguments)
+    out: Path = options.out
+    out.mkdir(parents=True, exist_ok=True)
+    work = partial(write_still, out=out, seed=options.seed, width=options.width, height=options.height)
+    partly = out / "truth.jsonl.part"
+    with ProcessPoolExecutor(options.workers) as pool, partly.open("w") as rows:
+        for done, row in enumerate(pool.map(work, range(options.count), chunksize=8), 1):
+            rows.write(json.dumps(row) + "\n")
+            if done % 20 == 0 or done == options.count:
+                print(f"\r{done}/{options.count} pictures", end="", file=sys.stderr, flush=True)
+    partly.rename(out / "truth.jsonl")
+    for index in range(options.count):
+        (out / f"{options.seed}-{index:06}.jpg.json").unlink()
+    print(file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

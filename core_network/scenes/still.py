@@ -1,0 +1,234 @@
+"""Single pictures of as much variety as possible, to train on."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from core_network.scenes import cast
+from core_network.scenes.backdrop import render, smooth_noise
+from core_network.scenes.camera import Camera
+from core_network.scenes.figures import Motion
+from core_network.scenes.kits import clothes, colour, looks, match_kits
+from core_network.scenes.markings import LENGTH, WIDTH
+from core_network.scenes.stadium import stadium
+from core_network.scenes.truth import BallTruth, PlayerTruth, Role, Scene, Truth
+
+Floats = npt.NDArray[np.floating[Any]]
+Picture = npt.NDArray[np.uint8]
+
+
+def random_still(rng: np.random.Generator | int, width: int = 1280, height: int = 720) -> Scene:
+    """Return a random football picture of `width` x `height` px; the same seed gives the same picture.
+
+    Varied: camera pose and zoom, kits, light and shadows, grass, boards, crowd, people beside the pitch (who are in no
+    truth), score graphics, blur, noise and JPEG loss.
+    """
+    rng = np.random.default_rng(rng)
+    camera, focus = _pose(rng, width, height)
+    ground = stadium(rng)
+    image = render(ground, camera, int(rng.integers(1, 9999)))
+    kits = match_kits(rng)
+    motion, kind = _places(rng, focus)
+    worn = [kits[k] if k >= 0 else clothes(rng) for k in kind]
+    people = looks(rng, worn)
+    _shadows(rng, image, motion, people.height, camera)
+    lit = replace(people, **{name: getattr(people, name) * ground.light for name in ("shirt", "second", "sleeve", "shorts", "socks", "skin", "hair", "boots")})
+    ball = _ball(rng, motion, kind, focus)
+    drawn = cast.draw(image, lit, motion, ball, camera)
+    flip = rng.random() < 0.5
+    truth = _truth(drawn, kind, people.shirt, ball, camera, flip)
+    if flip:
+        image = np.ascontiguousarray(image[:, ::-1])
+    return Scene(_degrade(rng, _graphics(rng, image)), truth)
+
+
+def _pose(rng: np.random.Generator, width: int, height: int) -> tuple[Camera, Floats]:
+    """Return a camera and the point [2] on the pitch that it looks at."""
+    focus = np.array([rng.uniform(8, 97), rng.uniform(8, 58)])
+    shot = rng.random()
+    if shot < 0.72:
+        position = np.array([LENGTH / 2 + rng.normal(0, 7), -rng.uniform(14, 45), rng.uniform(9, 26)])
+        tall = np.exp(rng.normal(np.log(40), 0.35))
+    elif shot < 0.84:
+        position = np.array([rng.choice([-1, 1]) * rng.uniform(62, 85) + LENGTH / 2, rng.uniform(-20, 50), rng.uniform(8, 25)])
+        tall = np.exp(rng.normal(np.log(44), 0.35))
+    else:
+        position = np.array([LENGTH / 2 + rng.normal(0, 25), -rng.uniform(8, 25), rng.uniform(3, 12)])
+        tall = np.exp(rng.uniform(np.log(60), np.log(230)))
+    target = np.array([*focus, rng.uniform(0, 1.5)])
+    focal = np.clip(tall / 1.82 * np.linalg.norm(target - position), 420, 9000) * width / 1280
+    camera = Camera.looking_at(position, target, focal, width, height, rng.normal(0, 0.012))
+    return camera, focus
+
+
+def _places(rng: np.random.Generator, focus: Floats) -> tuple[Motion, npt.NDArray[np.int64]]:
+    """Return how everybody stands and their kit: 0, 1 teams, 2, 3 keepers, 4 referees, -1 for people who do not play."""
+    outfield = rng.integers(14, 21)
+    place, kind = [], []
+    huddle = focus + rng.normal(0, 4, 2)
+    spread = rng.uniform(5, 16)
+    for i in range(outfield):
+        near = rng.random() < 0.75
+        place.append(huddle + rng.normal(0, spread, 2) if near else rng.uniform((0, 0), (LENGTH, WIDTH)))
+        kind.append(i % 2)
+    if rng.random() < 0.5:
+        for i in range(2, len(place), 5):
+            place[i] = place[i - 1] + rng.normal(0, 0.6, 2)
+    for side in (0, 1):
+        goal = np.array([rng.uniform(0.5, 8), 34 + rng.normal(0, 2.5)])
+        place.append(goal if side == 0 else np.array([LENGTH, 68]) - goal)
+        kind.append(2 + side)
+    place.append(focus + rng.normal(0, 9, 2))
+    place += [np.array([rng.uniform(0, 60), -0.6]), np.array([rng.uniform(45, 105), WIDTH + 0.6])]
+    kind += [4, 4, 4]
+    place = [p.clip((0.3, 0.3), (LENGTH - 0.3, WIDTH - 0.3)) if k < 4 else p for p, k in zip(place, kind, strict=True)]
+    for _ in range(rng.integers(0, 16)):
+        edge = rng.random()
+        x, beyond = rng.uniform(-3, LENGTH + 3), rng.uniform(2.0, 3.6)
+        if edge < 0.4:
+            place.append(np.array([x, -beyond]))
+        elif edge < 0.75:
+            place.append(np.array([x, WIDTH + beyond]))
+        else:
+            place.append(np.array([-beyond if edge < 0.87 else LENGTH + beyond, rng.uniform(0, WIDTH)]))
+        kind.append(-1)
+    kinds = np.array(kind)
+    count = len(kind)
+    effort = np.where(rng.random(count) < 0.25, 0.0, rng.beta(1.3, 1.8, count)) * np.where(kinds < 0, 0.15, 1)
+    raised = (rng.random((2, count)) < 0.05) * rng.uniform(1, 2.7, (2, count)) + rng.uniform(0, 0.25, (2, count))
+    keeper = (kinds == 2) | (kinds == 3)
+    raised += keeper * (rng.random(count) < 0.4) * rng.uniform(0.2, 1.0, count)
+    jump = (rng.random(count) < 0.04) * rng.uniform(0, 0.6, count)
+    heading, phase = rng.uniform(0, 2 * np.pi, (2, count))
+    return Motion(np.array(place), heading, phase, effort, raised[0], raised[1], jump), kinds
+
+
+def _ball(rng: np.random.Generator, motion: Motion, kind: npt.NDArray[np.int64], focus: Floats) -> cast.Ball | None:
+    """Return the ball: at a foot, rolling, in the air, or (seldom) not in play."""
+    where = rng.random()
+    if where < 0.05:
+        return None
+    playing = np.flatnonzero((kind >= 0) & (kind < 4))
+    nearest = playing[np.argsort(np.linalg.norm(motion.place[playing] - focus, axis=1))[: rng.integers(1, 6)]]
+    who = rng.choice(nearest)
+    z = cast.BALL_RADIUS
+    if where < 0.55:
+        ahead = motion.heading[who] + rng.normal(0, 0.5)
+        place = motion.place[who] + rng.uniform(0.3, 1.4) * np.array([np.cos(ahead), np.sin(ahead)])
+        speed = abs(rng.normal(0, 4))
+    else:
+        place = focus + rng.normal(0, 7, 2)
+        speed = rng.uniform(0, 24)
+        if rng.random() < 0.45:
+            z = rng.uniform(0.2, 7)
+    turn = rng.uniform(0, 2 * np.pi)
+    velocity = np.array([speed * np.cos(turn), speed * np.sin(turn), rng.normal(0, 3) * (z > 0.2)])
+    tone = rng.uniform(205, 245)
+    shade = np.array([1, 1, rng.uniform(0.7, 1)]) if rng.random() < 0.85 else np.array([1, rng.uniform(0.6, 1), 0.35])
+    r, g, b = (float(v) for v in shade * tone)
+    return cast.Ball(np.array([*place, z]), velocity, float(rng.uniform(0.001, 0.016)), (r, g, b))
+
+
+def _shadows(rng: np.random.Generator, image: Picture, motion: Motion, height: Floats, camera: Camera) -> None:
+    """Cast one hard shadow of the sun, or the faint star of floodlights."""
+    turn = rng.uniform(0, 2 * np.pi)
+    if rng.random() < 0.5:
+        sun = rng.uniform(0.3, 1.8) * np.array([np.cos(turn), np.sin(turn)])
+        cast.cast_shadows(image, motion, height, camera, sun, rng.uniform(0.2, 0.55))
+        return
+    for k in range(int(rng.integers(1, 4))):
+        lamp = rng.uniform(0.3, 0.9) * np.array([np.cos(turn + k * 1.7), np.sin(turn + k * 1.7)])
+        cast.cast_shadows(image, motion, height, camera, lamp, rng.uniform(0.06, 0.2))
+
+
+def _truth(
+    drawn: cast.Drawn, kind: npt.NDArray[np.int64], shirts: Floats, ball: cast.Ball | None, camera: Camera, flip: bool
+) -> Truth:
+    """Put what was drawn into words, mirrored when the picture will be."""
+    width, height = camera.width, camera.height
+    players = []
+    for n in np.flatnonzero(kind >= 0):
+        box = drawn.bounds[n].clip(0, [width, height, width, height])
+        if drawn.visible[n] <= 0 or box[2] - box[0] < 1 or box[3] - box[1] < 1:
+            continue
+        x0, y0, x1, y1 = (float(v) for v in box)
+        if flip:
+            x0, x1 = width - x1, width - x0
+        role: Role = "player" if kind[n] < 2 else "goalkeeper" if kind[n] < 4 else "referee"
+        team = None if kind[n] == 4 else int(kind[n] % 2)
+        r, g, b = (float(v) for v in shirts[n])
+        players.append(PlayerTruth(int(n), role, team, (x0, y0, x1, y1), float(drawn.visible[n]), (r, g, b)))
+    if ball is None or drawn.ball is None:
+        return Truth(players, None)
+    x, y, radius, share = drawn.ball
+    ahead, _ = camera.project(np.stack([ball.place, ball.place + ball.velocity * 0.01]))
+    speed = float(np.hypot(*(ahead[1] - ahead[0]))) * 100
+    return Truth(players, BallTruth(width - x if flip else x, y, radius, share > 0.4, speed))
+
+
+def _graphics(rng: np.random.Generator, image: Picture) -> Picture:
+    """Lay a score bug, a channel mark or a caption over the picture, or nothing."""
+    if rng.random() < 0.3:
+        return image
+    tall, wide = image.shape[:2]
+    sheet = Image.fromarray(image)
+    pen = ImageDraw.Draw(sheet)
+    unit = wide / 1280
+    font = ImageFont.load_default(max(8, int(18 * unit)))
+    x, y = int(wide * rng.uniform(0.03, 0.1)), int(tall * rng.uniform(0.03, 0.09))
+    if rng.random() < 0.2:
+        x = int(wide * 0.72)
+    dark, bright = tuple(int(v) for v in colour(rng) * 0.4), (235, 235, 235)
+    pen.rectangle((x, y, x + int(230 * unit), y + int(28 * unit)), fill=dark)
+    teams = "".join(rng.choice(list("ABCDEFGHIKLMNOPRSTUV"), 6))
+    pen.text((x + 8 * unit, y + 3 * unit), f"{teams[:3]} {rng.integers(5)}-{rng.integers(5)} {teams[3:]}", fill=bright, font=font)
+    pen.text((x + 165 * unit, y + 3 * unit), f"{rng.integers(90):02}:{rng.integers(60):02}", fill=bright, font=font)
+    if rng.random() < 0.2:
+        pen.rectangle((wide * 0.2, tall * 0.84, wide * 0.8, tall * 0.91), fill=dark)
+        pen.text((wide * 0.23, tall * 0.85), teams * 3, fill=bright, font=font)
+    return np.asarray(sheet)
+
+
+def _soften(image: Picture, axis: int) -> Picture:
+    """Blur `image` [H, W, 3] with 1 2 1 along `axis` in place; bytes are averaged without widening them."""
+    low, high = (image[:-1], image[1:]) if axis == 0 else (image[:, :-1], image[:, 1:])
+    once = (low & high) + ((low ^ high) >> 1)
+    low, high = (once[:-1], once[1:]) if axis == 0 else (once[:, :-1], once[:, 1:])
+    inner = image[1:-1] if axis == 0 else image[:, 1:-1]
+    inner[:] = (low | high) - ((low ^ high) >> 1)
+    return image
+
+
+def _degrade(rng: np.random.Generator, image: Picture) -> Picture:
+    """Blur, pan blur, contrast, noise and JPEG loss, each in some pictures."""
+    image = np.array(image)
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.5, 0.35, 0.15]))):
+        image = _soften(_soften(image, 0), 1)
+    if rng.random() < 0.12:
+        for _ in range(int(rng.integers(2, 7))):
+            image = _soften(image, 1)
+    strength = rng.uniform(0, 10) if rng.random() < 0.8 else 0.0
+    grain = (smooth_noise(1) * strength).astype(np.int8).view(np.uint8)
+    edge = int(np.abs(grain.view(np.int8)).max())
+    curve = np.arange(256.0)
+    if rng.random() < 0.5:
+        curve = (curve / 255) ** rng.uniform(0.8, 1.25) * 255 * rng.uniform(0.8, 1.2) + rng.uniform(-12, 22)
+    # The curve leaves room for the grain, so that bytes may be added without a carry.
+    sheet = Image.fromarray(image).point(curve.clip(edge, 255 - edge).astype(int).tolist() * 3)
+    image = np.array(sheet)
+    dy, dx = rng.integers(0, 512, 2)
+    rows, columns = (np.arange(image.shape[0]) + dy) & 511, (np.arange(image.shape[1]) + dx) & 511
+    patch = grain[rows].take(columns, axis=1)
+    for channel in range(3):
+        image[..., channel] += patch
+    if rng.random() < 0.8:
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "JPEG", quality=int(rng.uniform(28, 92)))
+        image = np.array(Image.open(buffer))
+    return image

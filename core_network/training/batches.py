@@ -1,0 +1,64 @@
+"""Batches in a fixed order: batch n depends on the seed and n only, so that a resumed run sees the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core_network.training.augment import random_view
+from core_network.training.network import normalise
+from core_network.training.stills import Still
+from core_network.training.targets import Targets, make_targets
+
+__all__ = ["Batch", "batches", "photometric"]
+
+Batch = tuple[Tensor, dict[str, Tensor]]
+
+
+def _one(pools: Mapping[str, Sequence[Still]], mix: Mapping[str, float], size: int, shape: tuple[int, int], seed: int, step: int) -> Batch:
+    rng = np.random.default_rng([seed, step])
+    names = [name for name in mix if pools.get(name)]
+    weights = np.array([mix[name] for name in names])
+    images, targets = [], []
+    for name in rng.choice(names, size, p=weights / weights.sum()):
+        pool = pools[str(name)]
+        sample = random_view(pool[rng.integers(len(pool))], shape[1], shape[0], rng)
+        images.append(sample.image)
+        targets.append(make_targets(sample.people, sample.balls, *shape))
+    maps = {f.name: torch.from_numpy(np.stack([np.asarray(getattr(t, f.name), np.float32) for t in targets])) for f in fields(Targets)}
+    x = normalise(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2))
+    return photometric(x, rng), maps
+
+
+def photometric(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return the batch with random contrast, white balance, brightness and a little noise."""
+    count = len(x)
+    x = x.contiguous(memory_format=torch.channels_last)
+    gain = rng.uniform(0.7, 1.3, (count, 1, 1, 1)) * rng.uniform(0.9, 1.1, (count, 3, 1, 1))
+    shift = rng.uniform(-0.4, 0.4, (count, 1, 1, 1))
+    x.mul_(torch.from_numpy(gain).float()).add_(torch.from_numpy(shift).float())
+    if rng.random() < 0.3:
+        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        noise = torch.empty(x.shape).normal_(generator=generator)
+        x.add_(noise, alpha=float(rng.uniform(0, 0.12)))
+    return x.clamp_(-2, 2)
+
+
+def batches(
+    pools: Mapping[str, Sequence[Still]], mix: Mapping[str, float], size: int, shape: tuple[int, int], seed: int, first: int, last: int
+) -> Iterator[tuple[int, Batch]]:
+    """Yield (step, batch) for first <= step < last; the next two are made meanwhile in another thread."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: list[tuple[int, Future[Batch]]] = []
+        step = first
+        while step < last or waiting:
+            while step < last and len(waiting) < 3:
+                waiting.append((step, pool.submit(_one, pools, mix, size, shape, seed, step)))
+                step += 1
+            at, future = waiting.pop(0)
+            yield at, future.result()

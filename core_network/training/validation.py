@@ -1,0 +1,76 @@
+"""How good the probe heads are on labelled stills: people AP, ball recall and precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core_network.training.augment import full_view
+from core_network.training.losses import box_from_maps
+from core_network.training.network import normalise
+from core_network.training.stills import Still
+from core_network.training.targets import STRIDE
+from evaluation.detection import average_precision, ball_score, box_iou
+
+__all__ = ["decode_balls", "decode_people", "validate"]
+
+Maps = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+def _peaks(heat: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    score = torch.sigmoid(heat)[None, None]
+    peak = score * (F.max_pool2d(score, 3, 1, 1) == score)
+    values, index = peak.flatten().topk(count)
+    return values, index
+
+
+def decode_people(maps: Tensor, count: int = 100, iou: float = 0.6) -> NDArray[np.float64]:
+    """Return boxes and scores [n, 5] in px of the network input after NMS, of people maps [5, h, w]."""
+    score, index = _peaks(maps[0], count)
+    boxes = (box_from_maps(maps[None])[0].flatten(1)[:, index].T * STRIDE).double().numpy()
+    kept: list[int] = []
+    overlaps = box_iou(boxes, boxes)
+    for i in range(len(boxes)):
+        if score[i] > 0.01 and all(overlaps[i, j] < iou for j in kept):
+            kept.append(i)
+    return np.concatenate([boxes[kept], score.double().numpy()[kept, None]], 1)
+
+
+def decode_balls(maps: Tensor, count: int = 3) -> NDArray[np.float64]:
+    """Return ball points x, y, score [n, 3] in px of the network input, of ball maps [3, h, w]."""
+    score, index = _peaks(maps[0], count)
+    width = maps.shape[-1]
+    x, y = index % width + maps[1].flatten()[index], index // width + maps[2].flatten()[index]
+    return torch.stack([x * STRIDE, y * STRIDE, score], 1).double().numpy()
+
+
+@torch.no_grad()
+def validate(run: Maps, stills: Sequence[Still], shape: tuple[int, int]) -> dict[str, float]:
+    """Return ap50, ap75, recall and the ball's best F1 with its threshold; `run` maps an input to probe maps.
+
+    The ball radius is 12 px at 1920 px wide, which is 4 px of a 640 px wide input.
+    """
+    people, boxes, points, balls = [], [], [], []
+    for still in stills:
+        sample = full_view(still, shape[1], shape[0])
+        x = normalise(torch.from_numpy(sample.image).permute(2, 0, 1)[None]).contiguous(memory_format=torch.channels_last)
+        people_maps, ball_maps = run(x)
+        if sample.people is not None:
+            people.append(decode_people(people_maps[0].float()))
+            boxes.append(sample.people)
+        if sample.balls is not None:
+            points.append(decode_balls(ball_maps[0].float())[:1])
+            balls.append(sample.balls)
+    ap50, recall = average_precision(people, boxes, 0.5)
+    ap75, _ = average_precision(people, boxes, 0.75)
+    radius = 12 * shape[1] / 1920
+    best = max(((ball_score(points, balls, radius, t), t) for t in np.arange(0.05, 0.95, 0.05)), key=lambda s: s[0].f1)
+    return {
+        "ap50": ap50, "ap75": ap75, "recall": recall, "ball_f1": best[0].f1, "ball_recall": best[0].recall,
+        "ball_precision": best[0].precision, "ball_threshold": float(best[1]),
+    }

@@ -1,0 +1,1 @@
+"""The bench: metrics, dataset adapters and comparisons on real material."""

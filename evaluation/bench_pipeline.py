@@ -1,0 +1,56 @@
+"""How fast a real match is encoded, and how large its features are."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from core_network.catalogue import default_core
+from evaluation.figure import Figure, NotMeasured
+from stream.file_writer import encode_file
+
+__all__ = ["REAL_CLIP", "measure", "real_clip"]
+
+REAL_CLIP = Path("video/football_zak_soccer")
+"""720p broadcast football at 29.97 fps; on the report split, so nothing was tuned on it."""
+
+_CLIP_FPS = 30_000 / 1001
+
+
+def real_clip(root: Path | None) -> Path:
+    """Return the clip's file; raises NotMeasured where it is absent."""
+    clips = sorted((root / REAL_CLIP).glob("*.mp4")) if root else []
+    if not clips:
+        raise NotMeasured(f"{REAL_CLIP}/*.mp4 is not here; name the folder that holds splits.csv with --data")
+    return clips[0]
+
+
+def measure(root: Path | None) -> list[Figure]:
+    """Encode the clip once as `featurecast encode` does, and read the clock and the sizes."""
+    clip = real_clip(root)
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        report = encode_file(str(clip), Path(folder) / "match.mp4", default_core())
+        elapsed = time.perf_counter() - started
+    stages = [
+        Figure(f"{stage}_ms", f"of which {stage.replace('_', ' ')} (mean; video and features run side by side)", ms, "ms")
+        for stage, ms in report.ms.items()
+    ]
+    sizes = report.feature_bytes
+    return [
+        Figure(
+            "realtime",
+            "720p real football: decode, core, bitstream and H.264 against its 30 fps",
+            report.frames / elapsed / _CLIP_FPS,
+            "x real time",
+            at_least=1.5,
+        ),
+        Figure("frame_ms", "per frame, all stages", elapsed * 1000 / report.frames, "ms"),
+        *stages,
+        Figure("feature_bytes", "features as carried, mean", sizes["mean"], "B/frame", at_most=4000),
+        Figure("feature_bytes_key", "features as carried, key frames", sizes["key_mean"], "B/frame"),
+        Figure("feature_bytes_delta", "features as carried, delta frames", sizes["delta_mean"], "B/frame"),
+        Figure("feature_bytes_p95", "features as carried, 95th percentile", sizes["p95"], "B/frame"),
+        Figure("video_bytes", "video, mean", report.video_bytes["mean"], "B/frame"),
+    ]

@@ -1,0 +1,1 @@
+"""Features in motion: bitstream, carriage, sources, programme, sessions and files."""

@@ -1,0 +1,75 @@
+"""Index arrays of one feature shape: cells with a border, blocks of 2x2 cells, groups of four channels."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["GROUP", "Grid", "grid_of"]
+
+GROUP = 4
+"""Channels per group; a group's zero pattern is one symbol."""
+
+_CELLS_OF_BLOCK = ((0, 0), (0, 1), (1, 0), (1, 1))
+_TOUCHING = ((-1, 0), (-1, 1), (2, 0), (2, 1), (0, -1), (1, -1), (0, 2), (1, 2))
+_CORNERS = ((-1, -1), (-1, 2), (2, -1), (2, 2))
+
+
+class Grid:
+    """Positions of a [C, H, W] feature, laid out [C, cells] with a border of one dead cell on each side.
+
+    Blocks and positions are coded in two halves like the colours of a chessboard, so that the second half
+    sees all four neighbours of the first.
+    """
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        """Lay out a shape; odd heights and widths get one more dead row or column."""
+        self.channels, self.height, self.width = shape
+        self.groups = -(-self.channels // GROUP)
+        rows, columns = self.height + self.height % 2, self.width + self.width % 2
+        self.pitch = columns + 2
+        self.cells = (rows + 2) * self.pitch
+        top, left = np.mgrid[0:rows:2, 0:columns:2]
+        origins = ((top + 1) * self.pitch + left + 1).ravel()
+        odd = ((top // 2 + left // 2) % 2).ravel().astype(bool)
+        self.blocks = (origins[~odd], origins[odd])
+        self.block_cells = self._offsets(_CELLS_OF_BLOCK)
+        self.touching = self._offsets(_TOUCHING)
+        self.corners = self._offsets(_CORNERS)
+        self.neighbours = self._offsets(((-1, 0), (1, 0), (0, -1), (0, 1)))
+        inside = np.zeros((rows + 2, self.pitch), bool)
+        inside[1 : self.height + 1, 1 : self.width + 1] = True
+        self.outside = ~inside.ravel()
+        cell = np.arange(self.cells)
+        self.odd = ((cell // self.pitch + cell % self.pitch) % 2).astype(bool)
+
+    def _offsets(self, steps: tuple[tuple[int, int], ...]) -> NDArray[np.int64]:
+        return np.array([row * self.pitch + column for row, column in steps], np.int64)
+
+    def spread(self, symbols: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Return [C, H, W] laid out as [C, cells]."""
+        laid = np.zeros((self.channels, self.cells), np.int8)
+        self._window(laid)[...] = symbols
+        return laid
+
+    def gather(self, laid: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Return [C, cells] as a new array [C, H, W]."""
+        return np.ascontiguousarray(self._window(laid))
+
+    def _window(self, laid: NDArray[np.int8]) -> NDArray[np.int8]:
+        return laid.reshape(self.channels, -1, self.pitch)[:, 1 : self.height + 1, 1 : self.width + 1]
+
+    def patterns(self, laid: NDArray[np.int8]) -> NDArray[np.uint8]:
+        """Return the zero patterns [groups, cells] of [C, cells]: bit k is set where channel 4g+k is not zero."""
+        live = np.zeros((self.groups * GROUP, self.cells), np.uint8)
+        np.not_equal(laid, 0, out=live[: self.channels].view(bool))
+        quads = live.reshape(self.groups, GROUP, self.cells)
+        return quads[:, 0] | quads[:, 1] << 1 | quads[:, 2] << 2 | quads[:, 3] << 3
+
+
+@lru_cache(maxsize=8)
+def grid_of(shape: tuple[int, int, int]) -> Grid:
+    """Return the grid of a shape; computed once."""
+    return Grid(shape)

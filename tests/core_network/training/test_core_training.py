@@ -1,0 +1,156 @@
+"""Targets, losses, resuming, and agreement of the trained, exported and served graphs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'featurecast[train]'")
+
+from core_network.catalogue import load_core  # noqa: E402
+from core_network.encoder import Encoder  # noqa: E402
+from core_network.training.augment import full_view, random_view  # noqa: E402
+from core_network.training.export import export_core, export_float, load_trained_core  # noqa: E402
+from core_network.training.losses import RateModel, box_from_maps, focal_loss, task_loss  # noqa: E402
+from core_network.training.network import Architecture, CoreNetwork, normalise  # noqa: E402
+from core_network.training.stills import Still, load_football  # noqa: E402
+from core_network.training.targets import make_targets  # noqa: E402
+from core_network.training.train import Stage, TrainingConfig, quantised, train_core  # noqa: E402
+from core_network.training.validation import decode_balls, decode_people  # noqa: E402
+
+SMALL = Architecture(stem=4, widths=(4, 6, 8, 8), depths=(1, 1, 1, 1), pyramid=8, fine=4, channels=6)
+
+
+def _stills(count: int = 4) -> list[Still]:
+    rng = np.random.default_rng(3)
+    stills = []
+    for index in range(count):
+        picture = rng.integers(0, 255, (180, 320, 3), np.uint8)
+        x, y = rng.integers(40, 200), rng.integers(30, 100)
+        picture[y : y + 50, x : x + 20] = (250, 20, 20)
+        box = np.array([[x, y, x + 20, y + 50]], np.float32)
+        stills.append(Still(f"made-{index}", picture, box, np.array([[x + 60.0, y + 10.0]], np.float32)))
+    return stills
+
+
+def test_maps_that_say_the_truth_decode_to_the_truth() -> None:
+    people = np.array([[100, 60, 120, 110], [300, 200, 330, 260]], np.float32)
+    target = make_targets(people, np.array([[205.0, 77.0]], np.float32), 352, 640)
+    maps = torch.full((5, 88, 160), -9.0)
+    maps[0] = torch.logit(torch.from_numpy(target.heat).clamp(1e-4, 1 - 1e-4))
+    boxes = torch.from_numpy(target.boxes)
+    ys, xs = torch.meshgrid(torch.arange(88.0), torch.arange(160.0), indexing="ij")
+    maps[1], maps[2] = (boxes[0] + boxes[2]) / 2 - xs, (boxes[1] + boxes[3]) / 2 - ys
+    maps[3], maps[4] = (boxes[2] - boxes[0]).clamp(min=0.1).log(), (boxes[3] - boxes[1]).clamp(min=0.1).log()
+    found = decode_people(maps)
+    found = found[found[:, 4] > 0.9]
+    assert np.allclose(found[np.argsort(found[:, 0]), :4], people, atol=1e-3)
+    ball = torch.stack([torch.logit(torch.from_numpy(target.ball_heat).clamp(1e-4, 1 - 1e-4)), *torch.zeros(2, 88, 160)])
+    ball[1:] = torch.from_numpy(target.ball_centre) - torch.stack([xs, ys]) * torch.from_numpy(target.ball_weight)
+    assert np.allclose(decode_balls(ball, 1)[0, :2], (205, 77), atol=1e-3)
+
+
+def test_pictures_without_labels_cost_nothing_for_that_task() -> None:
+    logits, heat = torch.randn(2, 5, 5), torch.zeros(2, 5, 5)
+    assert focal_loss(logits, heat, torch.zeros(2)) == 0
+    assert focal_loss(logits, heat, torch.ones(2)) > 0
+
+
+def test_a_better_box_costs_less() -> None:
+    target = make_targets(np.array([[100, 60, 120, 110]], np.float32), None, 352, 640)
+    batch = {f.name: torch.from_numpy(np.asarray(getattr(target, f.name), np.float32))[None] for f in dataclasses.fields(target)}
+    ball = torch.zeros(1, 3, 88, 160)
+    costs = []
+    for width in (12.5, 5.0):
+        maps = torch.zeros(1, 5, 88, 160)
+        maps[:, 0] = -5
+        maps[:, 1:3] = 0.25
+        maps[:, 3], maps[:, 4] = float(np.log(width)), float(np.log(12.5))
+        costs.append(task_loss(maps, ball, batch)[1]["box"])
+    assert costs[1] < costs[0]
+    assert box_from_maps(maps).shape == (1, 4, 88, 160)
+
+
+def test_the_rate_model_is_a_probability_and_cheap_where_mass_lies() -> None:
+    model = RateModel(2)
+    symbols = torch.arange(-40.0, 41.0).view(1, 1, -1, 1).expand(1, 2, -1, 1)
+    mass = (2 ** -model.bits(symbols)).sum(1)
+    assert torch.allclose(mass, torch.ones_like(mass), atol=2e-3)
+
+
+def test_rounding_passes_the_gradient() -> None:
+    latent = torch.tensor([0.3, -1.2, 2.6], requires_grad=True)
+    rounded = quantised(latent, 0.5)
+    rounded.sum().backward()
+    assert torch.allclose(rounded, torch.tensor([0.5, -1.0, 2.5])) and torch.equal(latent.grad, torch.ones(3))
+
+
+def test_views_move_the_truth_with_the_picture() -> None:
+    rng = np.random.default_rng(1)
+    for still in _stills():
+        for sample in (full_view(still, 640, 352, flip=True), *(random_view(still, 640, 352, rng) for _ in range(6))):
+            for x0, y0, x1, y1 in sample.people:
+                patch = sample.image[int(y0) + 3 : int(y1) - 3, int(x0) + 3 : int(x1) - 3].reshape(-1, 3).astype(int)
+                if len(patch) > 20:
+                    assert np.median(patch[:, 0]) > 200 and np.median(patch[:, 1]) < 60
+
+
+def _config(output: Path) -> TrainingConfig:
+    mix = {"made": 1.0}
+    stages = (Stage("free", 3, 1e-3, mix), Stage("rate", 3, 1e-3, mix, rate_weight=0.1, imitation=1.0, reconstruction=1.0))
+    return TrainingConfig("small", 1, output, output, 2, (352, 640), SMALL, stages)
+
+
+def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    stills = _stills()
+    whole = torch.load(train_core(_config(tmp_path / "whole"), {"made": stills}, stills[:1]), weights_only=False)
+    broken = _config(tmp_path / "broken")
+    first = dataclasses.replace(broken, stages=broken.stages[:1])
+    train_core(first, {"made": stills}, stills[:1])
+    resumed = torch.load(train_core(broken, {"made": stills}, stills[:1], resume=True), weights_only=False)
+    assert resumed["step"] == whole["step"] == 6
+    for name, value in whole["average"].items():
+        assert torch.allclose(value.float(), resumed["average"][name].float(), atol=1e-5), name
+
+
+def test_trained_exported_and_served_graphs_agree(tmp_path: Path) -> None:
+    import onnxruntime as ort
+
+    torch.manual_seed(2)
+    core = CoreNetwork(SMALL).eval()
+    core.bottleneck.weight.data *= 8
+    stills = _stills(6)
+    export_float(core, tmp_path / "float.onnx")
+    image = full_view(stills[0], 640, 352).image
+    with torch.no_grad():
+        trained = core(normalise(torch.from_numpy(image).permute(2, 0, 1)[None]))[0].numpy()
+    exported = ort.InferenceSession(str(tmp_path / "float.onnx")).run(None, {"image": image[None]})[0][0]
+    assert np.abs(trained - exported).max() < 1e-3
+    spec = export_core(core, "small", tmp_path / "core", stills)
+    served = Encoder(load_core(tmp_path / "core")).latent(image)
+    a, b = spec.quantise(trained, "default").astype(int), spec.quantise(served, "default").astype(int)
+    assert (a == b).mean() >= 0.97 and np.abs(a - b).max() <= 1
+
+
+def test_report_never_enters_training(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="report split enters no training"):
+        load_football(tmp_path, ("train", "report"))
+
+
+def test_unknown_keys_in_the_yaml_are_named(tmp_path: Path) -> None:
+    text = "name: x\nseed: 1\noutput: o\nprocedural: p\nbatch: 2\ninput: [352, 640]\narchitecture: {}\nstages: []\nspeed: 3\n"
+    (tmp_path / "core.yaml").write_text(text)
+    with pytest.raises(ValueError, match="speed"):
+        TrainingConfig.load(tmp_path / "core.yaml")
+
+
+def test_a_checkpoint_gives_the_averaged_core(tmp_path: Path) -> None:
+    stills = _stills(2)
+    config = dataclasses.replace(_config(tmp_path), stages=_config(tmp_path).stages[:1])
+    checkpoint = train_core(config, {"made": stills}, stills[:1])
+    core = load_trained_core(checkpoint)
+    assert not core.training and core.architecture == SMALL

@@ -1,0 +1,1 @@
+"""What happens to features at the far end: heads, overlay and results."""

@@ -1,0 +1,86 @@
+/** The figures of the diagnostics panel: what they count, and nothing of how they are shown. */
+
+/** Head times are the median of this many frames. */
+const WINDOW = 100;
+
+/**
+ * The middle of a few numbers; 0 of none.
+ *
+ * @param {readonly number[]} values
+ * @returns {number}
+ */
+export function median(values) {
+  if (!values.length) return 0;
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Counts since the page was opened; `join_ms` is of the last join. */
+export class Figures {
+  /** Frames that the video showed. */
+  framesShown = 0;
+  /** Of those, with features that were decoded and belong to exactly that frame. */
+  framesWithFeatures = 0;
+  /** Of those shown, whose payload contradicts the order of the frames; nothing is drawn on them. */
+  pairsWrong = 0;
+  /** Of those with features, shown before every head that is on had a result for them. */
+  overlaysLate = 0;
+  /** Frames that arrived and were never shown, or that the page could not observe. */
+  framesDropped = 0;
+  /** Payloads that arrived and did not decode. */
+  featuresRefused = 0;
+  /** Milliseconds from the offer's POST to the first frame on the screen; 0 before. */
+  joinMs = 0;
+  /** Milliseconds from the offer's POST to the first overlay; 0 before. */
+  firstOverlayMs = 0;
+
+  #featureBytes = 0;
+  #featureFrames = 0;
+  /** @type {number[]} */
+  #headTimes = [];
+
+  /** @param {number} bytes */
+  countFeatures(bytes) {
+    this.#featureBytes += bytes;
+    this.#featureFrames += 1;
+  }
+
+  /** @param {number} ms of all heads that ran on one frame */
+  countHeads(ms) {
+    this.#headTimes.push(ms);
+    if (this.#headTimes.length > WINDOW) this.#headTimes.shift();
+  }
+
+  forgetHeadTimes() {
+    this.#headTimes = [];
+  }
+
+  get featureBytesMean() {
+    return this.#featureFrames ? this.#featureBytes / this.#featureFrames : 0;
+  }
+
+  get headMs() {
+    return median(this.#headTimes);
+  }
+
+  /**
+   * As plain numbers, by the names that scripts read.
+   *
+   * @returns {Record<string, string>}
+   */
+  printed() {
+    return {
+      frames_shown: String(this.framesShown),
+      frames_with_features: String(this.framesWithFeatures),
+      pairs_wrong: String(this.pairsWrong),
+      overlays_late: String(this.overlaysLate),
+      frames_dropped: String(this.framesDropped),
+      features_refused: String(this.featuresRefused),
+      feature_bytes_mean: this.featureBytesMean.toFixed(0),
+      head_ms: this.headMs.toFixed(1),
+      join_ms: this.joinMs.toFixed(0),
+      first_overlay_ms: this.firstOverlayMs.toFixed(0),
+    };
+  }
+}
