@@ -8,10 +8,10 @@ from pathlib import Path
 
 from core_network.spec import FeatureSpec
 
-__all__ = ["DEFAULT_CORE", "Core", "core_with", "default_core", "load_core", "shipped_cores"]
+__all__ = ["DEFAULT_CORE", "MODELS", "Core", "core_with", "default_core", "load_core", "shipped_cores"]
 
 DEFAULT_CORE = "core-v1"
-_MODELS = Path(__file__).parent / "models"
+MODELS = Path(__file__).parent / "models"
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,20 @@ def load_core(folder: Path) -> Core:
     """Read a core's folder; raises ValueError in one line when it is not one."""
     path = folder / "spec.json"
     if not path.is_file():
-        raise ValueError(f"{folder}: expected a core network's folder with spec.json, core.onnx and tables.bin")
+        raise ValueError(
+            f"{folder}: expected a core network's folder with spec.json, core.onnx and tables.bin"
+        )
     return Core(folder, FeatureSpec.from_json(json.loads(path.read_text())))
 
 
 def shipped_cores() -> list[Core]:
     """Return every core that comes with the package, by name."""
-    return [load_core(path.parent) for path in sorted(_MODELS.glob("*/spec.json"))]
+    return [load_core(path.parent) for path in sorted(MODELS.glob("*/spec.json"))]
 
 
 def default_core() -> Core:
     """Return the core that broadcasts use unless told otherwise."""
-    return load_core(_MODELS / DEFAULT_CORE)
+    return load_core(MODELS / DEFAULT_CORE)
 
 
 def core_with(fingerprint: str) -> Core:

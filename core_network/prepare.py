@@ -40,12 +40,23 @@ class View:
         if source_width < 1 or source_height < 1:
             raise ValueError(f"expected a picture of at least 1x1 px, got {source_width}x{source_height}")
         if source_width * input_height >= source_height * input_width:
-            width, height = input_width, max(1, (source_height * input_width * 2 + source_width) // (2 * source_width))
+            width, height = (
+                input_width,
+                max(1, (source_height * input_width * 2 + source_width) // (2 * source_width)),
+            )
         else:
-            width, height = max(1, (source_width * input_height * 2 + source_height) // (2 * source_height)), input_height
+            width, height = (
+                max(1, (source_width * input_height * 2 + source_height) // (2 * source_height)),
+                input_height,
+            )
         left, top = (input_width - width) // 2, (input_height - height) // 2
         return cls(
-            left / input_width, top / input_height, width / input_width, height / input_height, source_width, source_height
+            left / input_width,
+            top / input_height,
+            width / input_width,
+            height / input_height,
+            source_width,
+            source_height,
         )
 
     def as_array(self) -> NDArray[np.float32]:
@@ -53,9 +64,6 @@ class View:
         return np.array(
             [self.x0, self.y0, self.width, self.height, self.source_width, self.source_height], np.float32
         )
-
-
-_reformatter = VideoReformatter
 
 
 def prepare(
@@ -82,10 +90,12 @@ def prepare(
         height=height,
         format="rgb24",
         src_colorspace=source_matrix,
-        src_color_range=frame.color_range if frame.color_range in (ColorRange.JPEG, ColorRange.MPEG) else None,
+        src_color_range=frame.color_range
+        if frame.color_range in (ColorRange.JPEG, ColorRange.MPEG)
+        else None,
         interpolation=Interpolation.AREA,
     )
-    picture = resized.to_ndarray()
+    picture = np.asarray(resized.to_ndarray(), np.uint8)
     if (width, height) == (input_width, input_height):
         return picture, view
     image = np.full((input_height, input_width, 3), 114, np.uint8)

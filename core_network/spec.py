@@ -38,16 +38,23 @@ class FeatureSpec:
         if (height * self.stride, width * self.stride) != (self.input_height, self.input_width):
             raise ValueError(
                 f"feature spec {self.name}: a {self.input_width}x{self.input_height} input at stride {self.stride} "
-                f"expects a {self.input_width // self.stride}x{self.input_height // self.stride} grid, got {width}x{height}"
+                f"expects a {self.input_width // self.stride}x{self.input_height // self.stride} grid, "
+                f"got {width}x{height}"
             )
         for rate in RATES:
-            if len(self.steps.get(rate, ())) != channels:
-                raise ValueError(f"feature spec {self.name}: expected {channels} steps for rate {rate}, got {len(self.steps.get(rate, ()))}")
+            steps = len(self.steps.get(rate, ()))
+            if steps != channels:
+                raise ValueError(
+                    f"feature spec {self.name}: expected {channels} steps for rate {rate}, got {steps}"
+                )
 
     def quantise(self, latent: NDArray[np.float32], rate: str) -> NDArray[np.int8]:
-        """Return the symbols of a latent [C, H, W] at a rate: rounded to the nearest step, clipped to the range."""
+        """Return the symbols of a latent [C, H, W]: rounded to the nearest step, clipped to the range."""
         step = np.asarray(self.steps[rate], np.float32)[:, None, None]
-        return np.clip(np.rint(latent / step), -self.symbol_max, self.symbol_max).astype(np.int8)
+        symbols: NDArray[np.int8] = np.clip(np.rint(latent / step), -self.symbol_max, self.symbol_max).astype(
+            np.int8
+        )
+        return symbols
 
     def dequantise(self, symbols: NDArray[np.int8], rate: str) -> NDArray[np.float32]:
         """Return what heads see, float32 [1, C, H, W], of symbols int8 [C, H, W]."""
@@ -89,4 +96,6 @@ class FeatureSpec:
                 weights_sha256=str(document["weights_sha256"]),
             )
         except KeyError as error:
-            raise ValueError(f"feature spec: expected the field {error}, it is missing; export the core again") from error
+            raise ValueError(
+                f"feature spec: expected the field {error}, it is missing; export the core again"
+            ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 
 from core_network.catalogue import default_core
@@ -30,11 +29,9 @@ def measure(root: Path | None) -> list[Figure]:
     """Encode the clip once as `featurecast encode` does, and read the clock and the sizes."""
     clip = real_clip(root)
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
         report = encode_file(str(clip), Path(folder) / "match.mp4", default_core())
-        elapsed = time.perf_counter() - started
     stages = [
-        Figure(f"{stage}_ms", f"of which {stage.replace('_', ' ')} (mean; video and features run side by side)", ms, "ms")
+        Figure(f"{stage}_ms", f"work of {stage.replace('_', ' ')} (stages overlap)", ms, "ms")
         for stage, ms in report.ms.items()
     ]
     sizes = report.feature_bytes
@@ -42,11 +39,11 @@ def measure(root: Path | None) -> list[Figure]:
         Figure(
             "realtime",
             "720p real football: decode, core, bitstream and H.264 against its 30 fps",
-            report.frames / elapsed / _CLIP_FPS,
+            report.fps / _CLIP_FPS,
             "x real time",
             at_least=1.5,
         ),
-        Figure("frame_ms", "per frame, all stages", elapsed * 1000 / report.frames, "ms"),
+        Figure("frame_ms", "per frame, from file to file", 1000 / report.fps, "ms"),
         *stages,
         Figure("feature_bytes", "features as carried, mean", sizes["mean"], "B/frame", at_most=4000),
         Figure("feature_bytes_key", "features as carried, key frames", sizes["key_mean"], "B/frame"),

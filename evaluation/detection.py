@@ -22,8 +22,10 @@ def box_iou(a: Boxes, b: Boxes) -> Boxes:
     return np.asarray(shared / np.maximum(union, 1e-9))
 
 
-def average_precision(detections: Sequence[Boxes], truths: Sequence[Boxes], iou: float = 0.5) -> tuple[float, float]:
-    """Return (AP, recall at the lowest score) over pictures; detections [n, 5] with the score last, truths [m, 4].
+def average_precision(
+    detections: Sequence[Boxes], truths: Sequence[Boxes], iou: float = 0.5
+) -> tuple[float, float]:
+    """Return (AP, recall at the lowest score); per picture detections [n, 5], score last, and truths [m, 4].
 
     Area under the interpolated precision-recall curve (all points, PASCAL VOC 2010 development kit); each
     detection, best score first, takes the free truth it overlaps most.
@@ -32,7 +34,9 @@ def average_precision(detections: Sequence[Boxes], truths: Sequence[Boxes], iou:
     hits: list[bool] = []
     for found, truth in zip(detections, truths, strict=True):
         free = np.ones(len(truth), bool)
-        overlaps = box_iou(found[:, :4], truth) if len(found) and len(truth) else np.zeros((len(found), len(truth)))
+        overlaps = (
+            box_iou(found[:, :4], truth) if len(found) and len(truth) else np.zeros((len(found), len(truth)))
+        )
         for index in np.argsort(-found[:, 4], kind="stable") if len(found) else []:
             candidates = np.where(free, overlaps[index], -1.0)
             best = int(candidates.argmax()) if len(truth) else -1
@@ -76,14 +80,20 @@ class BallScore:
         return 2 * self.hits / max(2 * self.hits + self.false + self.missed, 1)
 
 
-def ball_score(points: Sequence[Boxes], truths: Sequence[Boxes], radius: float, threshold: float) -> BallScore:
+def ball_score(
+    points: Sequence[Boxes], truths: Sequence[Boxes], radius: float, threshold: float
+) -> BallScore:
     """Match points x, y, score [n, 3] of each picture with true centres [m, 2] within `radius` px."""
     hits = false = missed = 0
     for found, truth in zip(points, truths, strict=True):
         kept = found[found[:, 2] >= threshold] if len(found) else found.reshape(0, 3)
         free = np.ones(len(truth), bool)
         for x, y, _ in kept[np.argsort(-kept[:, 2], kind="stable")]:
-            gap = np.where(free, np.hypot(truth[:, 0] - x, truth[:, 1] - y), np.inf) if len(truth) else np.array([np.inf])
+            gap = (
+                np.where(free, np.hypot(truth[:, 0] - x, truth[:, 1] - y), np.inf)
+                if len(truth)
+                else np.array([np.inf])
+            )
             best = int(gap.argmin())
             if gap[best] <= radius:
                 free[best] = False

@@ -95,8 +95,9 @@ class Broadcast:
                 await self._coded.join()
                 sending.cancel()
             self._state = "ended"
-        except BaseException as error:
-            self._state, self._reason = "stopped", repr(error)
+        except Exception as error:
+            self._state, self._reason = "broken", repr(error)
+            _log.exception("the broadcast has stopped")
             raise
         finally:
             self._lane.close()

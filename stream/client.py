@@ -9,7 +9,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -46,7 +46,7 @@ class ReceivedFrame:
     payload: bytes | None
 
 
-async def watch(url: str, *, token: str | None = None) -> AsyncIterator[ReceivedFrame]:
+async def watch(url: str, *, token: str | None = None) -> AsyncGenerator[ReceivedFrame, None]:
     """Join the WHEP endpoint `url` and yield frames in order until the broadcast ends the session.
 
     Raises WhepError when it cannot be joined or falls silent, StreamWithoutFeatures when no frame of 5 s
@@ -69,6 +69,8 @@ async def watch(url: str, *, token: str | None = None) -> AsyncIterator[Received
             await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         except Exception as error:  # aiortc raises whatever its parser stumbles over
             raise WhepError(f"{url}: the answer is not usable SDP: {error}") from error
+        if tracks.empty():
+            raise WhepError(f"{url}: expected an answer that sends video, got one without")
         async with contextlib.aclosing(_frames(tracks.get_nowait(), url)) as frames:
             async for frame in frames:
                 yield frame
@@ -78,7 +80,7 @@ async def watch(url: str, *, token: str | None = None) -> AsyncIterator[Received
             await asyncio.to_thread(_delete, session_url, token)
 
 
-async def _frames(track: MediaStreamTrack, url: str) -> AsyncIterator[ReceivedFrame]:
+async def _frames(track: MediaStreamTrack, url: str) -> AsyncGenerator[ReceivedFrame, None]:
     received: asyncio.Queue[av.VideoFrame | None] = asyncio.Queue(_QUEUE_FRAMES)
 
     async def receive() -> None:

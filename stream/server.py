@@ -85,6 +85,7 @@ def create_app(
             await asyncio.wait([running])
 
     app = FastAPI(title="featurecast", lifespan=lifespan, openapi_url=None)
+    app.state.sessions = sessions
     app.add_middleware(_Headers)
     _add_whep(app, broadcast, sessions, token)
     _add_documents(app, heads, specs)

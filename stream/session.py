@@ -13,7 +13,13 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
 from stream.broadcast import Broadcast
-from stream.rtc_private import RtpFrame, gather_on, on_key_frame_request, send_shared
+from stream.rtc_private import (
+    RtpFrame,
+    enlarge_retransmission_history,
+    gather_on,
+    on_key_frame_request,
+    send_shared,
+)
 from stream.subscription import BroadcastEnded, Subscription
 
 __all__ = ["NoH264", "OfferRefused", "Session", "Sessions", "SessionsFull"]
@@ -51,6 +57,7 @@ class Session:
         self._changed = asyncio.Event()
         self._peer.on("connectionstatechange", self._changed.set)
         self._fragment_of_offer = ""
+        self._over = False
 
     async def answer(self, offer: str) -> str:
         """Return the SDP answer to an SDP offer; raises OfferRefused.
@@ -93,10 +100,10 @@ class Session:
                     raise OfferRefused(f"an ICE candidate cannot be used: {_line(error)}") from error
 
     async def run(self) -> None:
-        """Return when the peer has gone or has never come; cancel it to end the session earlier."""
+        """Return when the peer has gone or never came, or the broadcast is over; cancel it to end it earlier."""
         try:
             async with asyncio.timeout(_CONNECT_S) as patience:
-                while self._peer.connectionState not in ("failed", "closed"):
+                while not self._over and self._peer.connectionState not in ("failed", "closed"):
                     if self._peer.connectionState == "connected":
                         patience.reschedule(None)
                     self._changed.clear()
@@ -117,6 +124,8 @@ class Session:
         try:
             return await self._subscription.next()
         except BroadcastEnded as ended:
+            self._over = True
+            self._changed.set()
             raise MediaStreamError from ended
 
 
@@ -126,6 +135,7 @@ class Sessions:
     def __init__(self, broadcast: Broadcast, hosts: Sequence[str], limit: int) -> None:
         """`hosts`: addresses for ICE sockets; `limit`: how many viewers may be here at once."""
         self._broadcast, self._hosts, self._limit = broadcast, hosts, limit
+        enlarge_retransmission_history()
         self._running: dict[str, tuple[Session, asyncio.Task[None]]] = {}
         broadcast.metrics.viewers.set_function(lambda: self.connected)
 
@@ -179,8 +189,10 @@ class Sessions:
                 if not answer.cancelled():
                     answer.set_result((session, sdp))
                     await session.run()
-            except OfferRefused as refused:
-                answer.set_exception(refused)
+            except Exception as error:
+                if answer.done():
+                    raise
+                answer.set_exception(error)
             finally:
                 del self._running[session.id]
                 if not answer.done():

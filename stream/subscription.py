@@ -35,40 +35,38 @@ class Subscription:
     decoder can do nothing with frames whose references are missing.
     """
 
-    def __init__(self, need_key_frame: Callable[[], None]) -> None:
-        """`need_key_frame` is called when the viewer starts and whenever it has lost frames."""
-        self.dropped = 0
-        self._need_key_frame = need_key_frame
+    def __init__(self, request_key_frame: Callable[[], None]) -> None:
+        """`request_key_frame` is called when the viewer starts and whenever it has lost frames."""
+        self.request_key_frame = request_key_frame
         self._frames: deque[PacketisedFrame] = deque()
         self._arrived = asyncio.Event()
-        self._started = False
+        self._started = self._begun = self._ended = False
         self._waits_for_key = True
-        self._ended = False
 
     def offer(self, frame: PacketisedFrame) -> int:
-        """Queue a frame; returns how many frames were dropped by that. Never blocks."""
-        if not self._started or (self._waits_for_key and not frame.key):
+        """Queue a frame; returns how many frames the viewer lost by that. Never blocks."""
+        if not self._started:
             return 0
-        dropped = 0
+        lost = 0
         if len(self._frames) >= QUEUE_FRAMES:
-            dropped = len(self._frames)
+            lost = len(self._frames)
             self._frames.clear()
+            self._waits_for_key = True
             if not frame.key:
-                self._waits_for_key = True
-                self._need_key_frame()
-                self.dropped += dropped + 1
-                return dropped + 1
-        self._waits_for_key = False
+                self.request_key_frame()
+        if frame.key:
+            self._begun, self._waits_for_key = True, False
+        if self._waits_for_key:
+            return lost + self._begun
         self._frames.append(frame)
         self._arrived.set()
-        self.dropped += dropped
-        return dropped
+        return lost
 
     async def next(self) -> PacketisedFrame:
         """Return the next frame in order; the first call starts the flow. Raises BroadcastEnded."""
         if not self._started:
             self._started = True
-            self._need_key_frame()
+            self.request_key_frame()
         while not self._frames:
             if self._ended:
                 raise BroadcastEnded

@@ -36,20 +36,25 @@ def truth_row(name: str, truth: Truth) -> dict[str, Any]:
 
 
 def write_still(index: int, out: Path, seed: int, width: int, height: int) -> dict[str, Any]:
-    """Draw the still number `index`, write it as JPEG into `out` unless it is there already, and return its row."""
+    """Draw the still number `index`, write it as JPEG into `out` and return its row; the file appears when it is whole."""
     name = f"{seed}-{index:06}.jpg"
-    row = out / f"{name}.json"
-    if row.exists() and (out / name).exists():
-        kept: dict[str, Any] = json.loads(row.read_text())
-        return kept
     scene = random_still(seed * 1_000_003 + index, width, height)
-    result = truth_row(name, scene.truth)
     partly = out / f"{name}.part"
     Image.fromarray(scene.image).save(partly, "JPEG", quality=92)
     partly.rename(out / name)
-    partly.write_text(json.dumps(result))
-    partly.rename(row)
-    return result
+    return truth_row(name, scene.truth)
+
+
+def finished(out: Path) -> set[str]:
+    """Return the pictures that truth.jsonl in `out` has; a last line that was cut off is removed from the file."""
+    rows = out / "truth.jsonl"
+    if not rows.exists():
+        return set()
+    whole = [line for line in rows.read_text().splitlines(keepends=True) if line.endswith("}\n")]
+    partly = out / "truth.jsonl.part"
+    partly.write_text("".join(whole))
+    partly.rename(rows)
+    return {json.loads(line)["file"] for line in whole}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -65,15 +70,14 @@ def main(arguments: list[str] | None = None) -> None:
     out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
     work = partial(write_still, out=out, seed=options.seed, width=options.width, height=options.height)
-    partly = out / "truth.jsonl.part"
-    with ProcessPoolExecutor(options.workers) as pool, partly.open("w") as rows:
-        for done, row in enumerate(pool.map(work, range(options.count), chunksize=8), 1):
+    done = finished(out)
+    missing = [index for index in range(options.count) if f"{options.seed}-{index:06}.jpg" not in done]
+    with ProcessPoolExecutor(options.workers) as pool, (out / "truth.jsonl").open("a") as rows:
+        for count, row in enumerate(pool.map(work, missing, chunksize=8), options.count - len(missing) + 1):
             rows.write(json.dumps(row) + "\n")
-            if done % 20 == 0 or done == options.count:
-                print(f"\r{done}/{options.count} pictures", end="", file=sys.stderr, flush=True)
-    partly.rename(out / "truth.jsonl")
-    for index in range(options.count):
-        (out / f"{options.seed}-{index:06}.jpg.json").unlink()
+            rows.flush()
+            if count % 20 == 0 or count == options.count:
+                print(f"\r{count}/{options.count} pictures", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
 
 

@@ -11,12 +11,12 @@ from PIL import Image
 
 from core_network.scenes.camera import Camera
 from core_network.scenes.markings import LENGTH, WIDTH, coverage
+from core_network.scenes.raster import BRIGHTEST, DARKEST
 from core_network.scenes.stadium import BOARD_PX, KINDS, Stadium
 
 Floats = npt.NDArray[np.floating[Any]]
 Plane = npt.NDArray[np.float32]
 
-DARKEST, BRIGHTEST = 12, 243
 _SEAT = 6
 _BAND = 16
 
@@ -75,7 +75,7 @@ def _band(ground: Stadium, camera: Camera, rows: slice, paint: Plane, seed: int)
     below = ((np.arange(rows.start, rows.stop) + 0.5 - camera.height / 2) / camera.focal).astype(np.float32)
     turn = camera.rotation.astype(np.float32)
     dx, dy, dz = ((turn[0, i] * across)[None] + (turn[1, i] * below + turn[2, i])[:, None] for i in range(3))
-    corner = np.ix_((0, -1), (0, -1))
+    corner = (slice(None, None, max(1, len(below) - 1)), slice(None, None, max(1, len(across) - 1)))
     # The turf within the boards is convex, so four corners on it mean that the whole band is on it.
     if (_walls(ground, camera, dx[corner], dy[corner], dz[corner])[2] <= 0).all():
         return _turf(ground, camera, dx, dy, dz, paint, rows.start, seed)
@@ -169,7 +169,8 @@ def _stand(
     glow = np.clip(1 - (height - second) * np.float32(1 / 30), 0.4, 1)
     roof = (height >= second) | (far > 9e3)
     board = wall_z < ground.board_height
-    place = np.where(end, cy + wall * dy, cx + wall * dx)[board]
+    # Behind the right goal y falls from left to right on screen; letters must not be mirrored there.
+    place = np.where(end, np.where(dx > 0, -cy - wall * dy, cy + wall * dy), cx + wall * dx)[board]
     v = ((1 - wall_z[board] / np.float32(ground.board_height)) * BOARD_PX).astype(np.int32).clip(0, BOARD_PX - 1)
     u = (place * np.float32(0.8 * BOARD_PX / ground.board_height)).astype(np.int32) % ground.boards.shape[2]
     texel = v * ground.boards.shape[2] + u

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +21,13 @@ _BUCKET = 9
 
 @dataclass(frozen=True)
 class Ball:
-    """A ball at `place` [3] m that moves at `velocity` [3] m/s while the shutter is open for `shutter` s."""
+    """A ball at `place` [3] m that moves at `velocity` [3] m/s while the shutter is open for `shutter` s; `radius` in m."""
 
     place: Floats
     velocity: Floats
     shutter: float = 0.01
     colour: tuple[float, float, float] = (232.0, 232.0, 228.0)
+    radius: float = BALL_RADIUS
 
 
 @dataclass(frozen=True)
@@ -64,15 +66,22 @@ def cast_shadows(
             blend(image, faded, n)
 
 
-def draw(image: npt.NDArray[np.uint8], looks: Looks, motion: Motion, ball: Ball | None, camera: Camera) -> Drawn:
-    """Paint N people and the ball into `image` uint8 [H, W, 3]."""
+def draw(
+    image: npt.NDArray[np.uint8],
+    looks: Looks,
+    motion: Motion,
+    ball: Ball | None,
+    camera: Camera,
+    covers: Sequence[tuple[int, int, int, int]] = (),
+) -> Drawn:
+    """Paint N people and the ball into `image` uint8 [H, W, 3]; `covers` (x0, y0, x1, y1 px) will be hidden by graphics."""
     bodies, torso, depth = capsules(looks, motion, camera)
     bounds = bodies.extents()
     count = len(depth)
     inside = (bounds[:, 2] > 0) & (bounds[:, 0] < camera.width) & (bounds[:, 3] > 0) & (bounds[:, 1] < camera.height)
     order = np.argsort(-depth)
     order = order[(inside & (depth > 1.0))[order]]
-    owner = np.full(image.shape[:2], -1, np.int16)
+    owner = np.full(image.shape[:2], -1, np.int8)
     seen: list[tuple[int, Any, npt.NDArray[np.bool_]]] = []
     ball_patch, ball_depth, ball_at = _ball_patch(ball, camera) if ball is not None else (None, 0.0, None)
     groups = np.array_split(order, max(1, round(len(order) / _BUCKET))) if len(order) else []
@@ -85,6 +94,8 @@ def draw(image: npt.NDArray[np.uint8], looks: Looks, motion: Motion, ball: Ball 
             _place(image, owner, patches, n, int(who), seen)
     if ball_patch is not None:
         _place(image, owner, ball_patch, 0, count, seen)
+    for x0, y0, x1, y1 in covers:
+        owner[y0:y1, x0:x1] = -1
     visible = np.zeros(count + 1)
     for who, window, body in seen:
         rows, columns, patch_rows, patch_columns = window
@@ -93,7 +104,7 @@ def draw(image: npt.NDArray[np.uint8], looks: Looks, motion: Motion, ball: Ball 
 
 
 def _place(
-    image: npt.NDArray[np.uint8], owner: npt.NDArray[np.int16], patches: Patches, n: int, who: int, seen: list[Any]
+    image: npt.NDArray[np.uint8], owner: npt.NDArray[np.int8], patches: Patches, n: int, who: int, seen: list[Any]
 ) -> None:
     """Blend patch `n` and note which pixels now belong to `who`."""
     window = blend(image, patches, n)
@@ -107,7 +118,7 @@ def _ball_patch(ball: Ball, camera: Camera) -> tuple[Patches | None, float, tupl
     """Return the motion-blurred ball, its depth in m and its centre and radius in px (None where it is outside)."""
     ends, depth = camera.project(np.stack([ball.place - ball.velocity * ball.shutter / 2, ball.place + ball.velocity * ball.shutter / 2]))
     x, y = ends.mean(0)
-    radius = BALL_RADIUS * camera.focal / depth[0]
+    radius = ball.radius * camera.focal / depth[0]
     if depth[0] < 1.0 or not (0 <= x < camera.width and 0 <= y < camera.height):
         return None, 0.0, None
     smear = float(np.hypot(*(ends[1] - ends[0])))

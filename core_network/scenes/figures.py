@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,11 @@ class Looks:
     stripes: Floats
     hoops: Floats
     number: Floats
+
+    def lit(self, light: Floats) -> Looks:
+        """Return the same people in a light [3] that is 1 where it is neutral."""
+        tinted = ("shirt", "second", "sleeve", "shorts", "socks", "skin", "hair", "boots")
+        return replace(self, **{name: getattr(self, name) * light for name in tinted})
 
     def take(self, index: npt.NDArray[np.intp]) -> Looks:
         """Return the looks of the people `index` [M]."""

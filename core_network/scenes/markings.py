@@ -16,6 +16,8 @@ Floats = npt.NDArray[np.floating[Any]]
 
 LENGTH, WIDTH = 105.0, 68.0
 _PAINT, _NET = 255, 80
+_SUB = 4
+_STRIP = 64
 
 
 def _path(*points: tuple[float, float]) -> Floats:
@@ -79,7 +81,26 @@ def _segments() -> tuple[Floats, Floats, Floats, npt.NDArray[np.int64]]:
 
 def coverage(camera: Camera) -> npt.NDArray[np.float32]:
     """Return how much of each pixel is line, post or net, float32 [H, W] 0..1."""
-    sub = 3 if camera.width * camera.height < 2_000_000 else 2
+    quads, value = _quads(camera)
+    top, bottom = quads[:, 1::2].min(1), quads[:, 1::2].max(1)
+    result = np.empty((camera.height, camera.width), np.float32)
+    for row in range(0, camera.height, _STRIP):
+        tall = min(_STRIP, camera.height - row)
+        here = (bottom >= row * _SUB - 1) & (top <= (row + tall) * _SUB)
+        if not here.any():
+            result[row : row + tall] = 0
+            continue
+        mask = Image.new("L", (camera.width * _SUB, tall * _SUB))
+        pen = ImageDraw.Draw(mask)
+        shifted = quads[here] - np.tile([0.0, row * _SUB], 4)
+        for quad, level in zip(shifted.tolist(), value[here].tolist(), strict=True):
+            pen.polygon(quad, fill=level)
+        np.multiply(np.asarray(mask.reduce(_SUB)), np.float32(1 / 255), out=result[row : row + tall])
+    return result
+
+
+def _quads(camera: Camera) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Return the strokes in the picture as corners [n, 8] (x, y, ...) in px / _SUB, and their coverage [n] 0..255."""
     starts, ends, half, value = _segments()
     ground = (starts[:, 2] == 0) & (ends[:, 2] == 0) & (half > 0.05) & (half < 0.065)
     run = ends - starts
@@ -92,9 +113,4 @@ def coverage(camera: Camera) -> npt.NDArray[np.float32]:
     corners = np.where(ground[:, None, None], corners, corners + wide)
     low, high = corners.min(1), corners.max(1)
     shown = (depth > 1.0).all(1) & (high > 0).all(1) & (low[:, 0] < camera.width) & (low[:, 1] < camera.height)
-    mask = Image.new("L", (camera.width * sub, camera.height * sub))
-    pen = ImageDraw.Draw(mask)
-    quads = (corners[shown] * sub - 0.5).clip(-30000, 30000).reshape(-1, 8)
-    for quad, level in zip(quads.tolist(), value[shown].tolist(), strict=True):
-        pen.polygon(quad, fill=level)
-    return np.asarray(mask.reduce(sub), np.float32) * np.float32(1 / 255)
+    return (corners[shown] * _SUB - 0.5).clip(-30000, 60000).reshape(-1, 8), value[shown]

@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
 
+# Grain is added to the bytes of a finished picture without a carry, so colours stay away from both ends.
+DARKEST, BRIGHTEST = 12, 243
+
 
 @dataclass(frozen=True)
 class Capsules:
@@ -131,7 +134,7 @@ def blend(image: npt.NDArray[np.uint8], patches: Patches, n: int) -> tuple[slice
     rows, columns, patch_rows, patch_columns = window
     region = image[rows, columns]
     keep = 1 - patches.coverage[n, patch_rows, patch_columns]
-    region[:] = (region * keep[..., None] + patches.colour[n, patch_rows, patch_columns]).clip(0, 255)
+    region[:] = (region * keep[..., None] + patches.colour[n, patch_rows, patch_columns]).clip(DARKEST, BRIGHTEST)
     return window
 
 

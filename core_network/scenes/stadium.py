@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,10 @@ Floats = npt.NDArray[np.floating[Any]]
 
 KINDS = 64
 BOARD_PX = 20
-_WORDS = "NORDLYS KESTREL ALPINA MERIDIAN OAKLINE VELA TERRANO BLUEFJORD SOLARIS HEXA ZEPHYR QUANTA RIVERA LUMEN".split()
+_WORDS = (
+    *("NORDLYS", "KESTREL", "ALPINA", "MERIDIAN", "OAKLINE", "VELA", "TERRANO"),
+    *("BLUEFJORD", "SOLARIS", "HEXA", "ZEPHYR", "QUANTA", "RIVERA", "LUMEN"),
+)
 
 
 @dataclass(frozen=True)
@@ -87,29 +91,35 @@ def stadium(rng: np.random.Generator, plain: bool = False) -> Stadium:
     )
 
 
+@functools.cache
+def _lettering() -> list[npt.NDArray[np.float32]]:
+    """Return the coverage float32 [20, w] 0..1 of each company's name."""
+    font = ImageFont.load_default(16)
+    masks = []
+    for word in _WORDS:
+        mask = Image.new("L", (int(font.getlength(word)) + 2, BOARD_PX))
+        ImageDraw.Draw(mask).text((1, 0), word, fill=255, font=font)
+        masks.append(np.asarray(mask, np.float32) / np.float32(255))
+    return masks
+
+
 def boards(rng: np.random.Generator) -> npt.NDArray[np.float32]:
     """Return a strip of advertisements of made-up companies, float32 [3, 20, 2400]; 20 px are one board high."""
-    strip = Image.new("RGB", (2400, BOARD_PX))
-    pen = ImageDraw.Draw(strip)
-    font = ImageFont.load_default(16)
+    strip = np.zeros((3, BOARD_PX, 2400), np.float32)
     house = [colour(rng) * rng.uniform(0.5, 1) for _ in range(int(rng.integers(1, 4)))]
+    masks = _lettering()
     x = 0
     while x < 2400:
         back = house[rng.integers(len(house))] if rng.random() < 0.7 else colour(rng)
         ink = np.full(3, 240.0) if back.mean() < 130 else np.full(3, 24.0)
         if rng.random() < 0.3:
             ink = colour(rng)
-        word = _WORDS[rng.integers(len(_WORDS))]
-        width = int(pen.textlength(word, font=font)) + int(rng.integers(16, 60))
-        pen.rectangle((x, 0, x + width, BOARD_PX), fill=_ink(back))
-        pen.text((x + 10, 0), word, fill=_ink(ink), font=font)
-        x += width
-    return np.ascontiguousarray(np.asarray(strip, np.float32).transpose(2, 0, 1))
-
-
-def _ink(rgb: Floats) -> tuple[int, int, int]:
-    r, g, b = (int(v) for v in np.clip(rgb, 0, 255))
-    return r, g, b
+        mask = masks[rng.integers(len(masks))]
+        margin = int(rng.integers(8, 30))
+        board = np.pad(mask, ((0, 0), (margin, margin)))[:, : 2400 - x]
+        strip[:, :, x : x + board.shape[1]] = back[:, None, None] + board * (ink - back)[:, None, None]
+        x += board.shape[1]
+    return strip
 
 
 def _palette(rng: np.random.Generator, fans: Floats, other: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from core_network.scenes.camera import Camera
 from core_network.scenes.figures import Motion
 from core_network.scenes.kits import clothes, colour, looks, match_kits
 from core_network.scenes.markings import LENGTH, WIDTH
+from core_network.scenes.raster import BRIGHTEST, DARKEST
 from core_network.scenes.stadium import stadium
 from core_network.scenes.truth import BallTruth, PlayerTruth, Role, Scene, Truth
 
@@ -35,17 +36,20 @@ def random_still(rng: np.random.Generator | int, width: int = 1280, height: int 
     image = render(ground, camera, int(rng.integers(1, 9999)))
     kits = match_kits(rng)
     motion, kind = _places(rng, focus)
-    worn = [kits[k] if k >= 0 else clothes(rng) for k in kind]
-    people = looks(rng, worn)
+    people = looks(rng, [kits[k] if k >= 0 else clothes(rng) for k in kind])
     _shadows(rng, image, motion, people.height, camera)
-    lit = replace(people, **{name: getattr(people, name) * ground.light for name in ("shirt", "second", "sleeve", "shorts", "socks", "skin", "hair", "boots")})
     ball = _ball(rng, motion, kind, focus)
-    drawn = cast.draw(image, lit, motion, ball, camera)
-    flip = rng.random() < 0.5
-    truth = _truth(drawn, kind, people.shirt, ball, camera, flip)
+    flip = bool(rng.random() < 0.5)
+    captions = _captions(rng, width, height)
+    covers = [c.box for c in captions if c.paper is not None]
+    if flip:
+        covers = [(width - x1, y0, width - x0, y1) for x0, y0, x1, y1 in covers]
+    drawn = cast.draw(image, people.lit(ground.light), motion, ball, camera, covers)
+    truth = picture_truth(drawn, kind, people.shirt, ball, camera, flip)
     if flip:
         image = np.ascontiguousarray(image[:, ::-1])
-    return Scene(_degrade(rng, _graphics(rng, image)), truth)
+    _overlay(image, captions)
+    return Scene(_degrade(rng, image), truth)
 
 
 def _pose(rng: np.random.Generator, width: int, height: int) -> tuple[Camera, Floats]:
@@ -132,7 +136,7 @@ def _ball(rng: np.random.Generator, motion: Motion, kind: npt.NDArray[np.int64],
     tone = rng.uniform(205, 245)
     shade = np.array([1, 1, rng.uniform(0.7, 1)]) if rng.random() < 0.85 else np.array([1, rng.uniform(0.6, 1), 0.35])
     r, g, b = (float(v) for v in shade * tone)
-    return cast.Ball(np.array([*place, z]), velocity, float(rng.uniform(0.001, 0.016)), (r, g, b))
+    return cast.Ball(np.array([*place, z]), velocity, float(rng.uniform(0.001, 0.016)), (r, g, b), float(rng.uniform(0.11, 0.15)))
 
 
 def _shadows(rng: np.random.Generator, image: Picture, motion: Motion, height: Floats, camera: Camera) -> None:
@@ -147,10 +151,10 @@ def _shadows(rng: np.random.Generator, image: Picture, motion: Motion, height: F
         cast.cast_shadows(image, motion, height, camera, lamp, rng.uniform(0.06, 0.2))
 
 
-def _truth(
+def picture_truth(
     drawn: cast.Drawn, kind: npt.NDArray[np.int64], shirts: Floats, ball: cast.Ball | None, camera: Camera, flip: bool
 ) -> Truth:
-    """Put what was drawn into words, mirrored when the picture will be."""
+    """Return the truth about what was drawn, mirrored when the picture will be; kinds [N] are those of `_places`."""
     width, height = camera.width, camera.height
     players = []
     for n in np.flatnonzero(kind >= 0):
@@ -172,27 +176,51 @@ def _truth(
     return Truth(players, BallTruth(width - x if flip else x, y, radius, share > 0.4, speed))
 
 
-def _graphics(rng: np.random.Generator, image: Picture) -> Picture:
-    """Lay a score bug, a channel mark or a caption over the picture, or nothing."""
-    if rng.random() < 0.3:
-        return image
-    tall, wide = image.shape[:2]
+@dataclass(frozen=True)
+class _Caption:
+    """Text on a box (x0, y0, x1, y1 px) of a colour [3] (None: the text lies on the picture itself)."""
+
+    box: tuple[int, int, int, int]
+    text: str
+    ink: tuple[int, int, int]
+    paper: tuple[int, int, int] | None
+
+
+def _captions(rng: np.random.Generator, wide: int, tall: int) -> list[_Caption]:
+    """Return what a broadcaster lays over a picture of wide x tall px: score, name strip, blocks, channel mark."""
+    found: list[_Caption] = []
+    word = "".join(rng.choice(list("ABCDEFGHIKLMNOPRSTUV"), 12))
+
+    def add(x: float, y: float, width: float, height: float, text: str, bare: bool = False) -> None:
+        box = (int(x * wide), int(y * tall), int((x + width) * wide), int((y + height) * tall))
+        r, g, b = (int(v) for v in (colour(rng) * rng.choice([0.4, 1.0])).clip(DARKEST, BRIGHTEST))
+        ink = (235, 235, 235) if bare or r + g + b < 400 else (20, 20, 24)
+        found.append(_Caption(box, text, ink, None if bare else (r, g, b)))
+
+    if rng.random() < 0.7:
+        x = 0.72 if rng.random() < 0.2 else rng.uniform(0.02, 0.1)
+        score = f"{rng.integers(90):02}:{rng.integers(60):02} {word[:3]} {rng.integers(5)}-{rng.integers(5)} {word[3:6]}"
+        add(x, rng.uniform(0.03, 0.09), rng.uniform(0.17, 0.24), rng.uniform(0.04, 0.055), score)
+    if rng.random() < 0.12:
+        add(rng.uniform(0.1, 0.3), 0.83, rng.uniform(0.3, 0.6), rng.uniform(0.05, 0.1), word)
+    if rng.random() < 0.1:
+        add(rng.uniform(0, 0.8), rng.uniform(0, 0.12), rng.uniform(0.1, 0.35), rng.uniform(0.05, 0.1), "")
+    if rng.random() < 0.35:
+        add(rng.uniform(0.68, 0.85), rng.choice([0.04, 0.9]), 0.15, 0.045, word[:8], bare=True)
+    return found
+
+
+def _overlay(image: Picture, captions: list[_Caption]) -> None:
+    """Draw `captions` into `image` [H, W, 3]."""
     sheet = Image.fromarray(image)
     pen = ImageDraw.Draw(sheet)
-    unit = wide / 1280
-    font = ImageFont.load_default(max(8, int(18 * unit)))
-    x, y = int(wide * rng.uniform(0.03, 0.1)), int(tall * rng.uniform(0.03, 0.09))
-    if rng.random() < 0.2:
-        x = int(wide * 0.72)
-    dark, bright = tuple(int(v) for v in colour(rng) * 0.4), (235, 235, 235)
-    pen.rectangle((x, y, x + int(230 * unit), y + int(28 * unit)), fill=dark)
-    teams = "".join(rng.choice(list("ABCDEFGHIKLMNOPRSTUV"), 6))
-    pen.text((x + 8 * unit, y + 3 * unit), f"{teams[:3]} {rng.integers(5)}-{rng.integers(5)} {teams[3:]}", fill=bright, font=font)
-    pen.text((x + 165 * unit, y + 3 * unit), f"{rng.integers(90):02}:{rng.integers(60):02}", fill=bright, font=font)
-    if rng.random() < 0.2:
-        pen.rectangle((wide * 0.2, tall * 0.84, wide * 0.8, tall * 0.91), fill=dark)
-        pen.text((wide * 0.23, tall * 0.85), teams * 3, fill=bright, font=font)
-    return np.asarray(sheet)
+    for caption in captions:
+        x0, y0, _, y1 = caption.box
+        if caption.paper is not None:
+            pen.rectangle(caption.box, fill=caption.paper)
+        size = max(8, int((y1 - y0) * 0.7))
+        pen.text((x0 + size // 2, y0 + size // 6), caption.text, fill=caption.ink, font=ImageFont.load_default(size))
+    image[:] = np.asarray(sheet)
 
 
 def _soften(image: Picture, axis: int) -> Picture:
@@ -207,21 +235,17 @@ def _soften(image: Picture, axis: int) -> Picture:
 
 def _degrade(rng: np.random.Generator, image: Picture) -> Picture:
     """Blur, pan blur, contrast, noise and JPEG loss, each in some pictures."""
-    image = np.array(image)
     for _ in range(int(rng.choice([0, 1, 2], p=[0.5, 0.35, 0.15]))):
         image = _soften(_soften(image, 0), 1)
     if rng.random() < 0.12:
         for _ in range(int(rng.integers(2, 7))):
             image = _soften(image, 1)
-    strength = rng.uniform(0, 10) if rng.random() < 0.8 else 0.0
-    grain = (smooth_noise(1) * strength).astype(np.int8).view(np.uint8)
-    edge = int(np.abs(grain.view(np.int8)).max())
-    curve = np.arange(256.0)
     if rng.random() < 0.5:
-        curve = (curve / 255) ** rng.uniform(0.8, 1.25) * 255 * rng.uniform(0.8, 1.2) + rng.uniform(-12, 22)
-    # The curve leaves room for the grain, so that bytes may be added without a carry.
-    sheet = Image.fromarray(image).point(curve.clip(edge, 255 - edge).astype(int).tolist() * 3)
-    image = np.array(sheet)
+        curve = (np.arange(256) / 255) ** rng.uniform(0.8, 1.25) * 255 * rng.uniform(0.8, 1.2) + rng.uniform(-12, 22)
+        sheet = Image.fromarray(image).point(curve.clip(DARKEST, BRIGHTEST).astype(int).tolist() * 3)
+        image = np.array(sheet)
+    strength = rng.uniform(0, 9) if rng.random() < 0.8 else 0.0
+    grain = (smooth_noise(1) * strength).clip(-DARKEST, DARKEST).astype(np.int8).view(np.uint8)
     dy, dx = rng.integers(0, 512, 2)
     rows, columns = (np.arange(image.shape[0]) + dy) & 511, (np.arange(image.shape[1]) + dx) & 511
     patch = grain[rows].take(columns, axis=1)

@@ -29,7 +29,9 @@ class Sample:
 def full_view(still: Still, width: int, height: int, flip: bool = False) -> Sample:
     """Return the whole picture, letterboxed, and its truth."""
     pixels = still.pixels()
-    return _view(still, pixels, (0, 0, pixels.shape[1], pixels.shape[0]), width, height, flip, keep_aspect=True)
+    return _view(
+        still, pixels, (0, 0, pixels.shape[1], pixels.shape[0]), width, height, flip, keep_aspect=True
+    )
 
 
 def random_view(still: Still, width: int, height: int, rng: np.random.Generator) -> Sample:
@@ -51,11 +53,20 @@ def random_view(still: Still, width: int, height: int, rng: np.random.Generator)
         anchor = (box[:2] + box[2:]) / 2
     left = int(np.clip(anchor[0] - crop_width * rng.random(), 0, full_width - crop_width))
     top = int(np.clip(anchor[1] - crop_height * rng.random(), 0, full_height - crop_height))
-    return _view(still, pixels, (left, top, int(crop_width), int(crop_height)), width, height, flip, keep_aspect=False)
+    return _view(
+        still, pixels, (left, top, int(crop_width), int(crop_height)), width, height, flip, keep_aspect=False
+    )
 
 
 def _view(
-    still: Still, pixels: NDArray[np.uint8], crop: tuple[int, int, int, int], width: int, height: int, flip: bool, *, keep_aspect: bool
+    still: Still,
+    pixels: NDArray[np.uint8],
+    crop: tuple[int, int, int, int],
+    width: int,
+    height: int,
+    flip: bool,
+    *,
+    keep_aspect: bool,
 ) -> Sample:
     left, top, crop_width, crop_height = crop
     part = pixels[top : top + crop_height, left : left + crop_width]

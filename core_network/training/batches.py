@@ -1,4 +1,4 @@
-"""Batches in a fixed order: batch n depends on the seed and n only, so that a resumed run sees the same pictures."""
+"""Batches in a fixed order: batch n depends on the seed and n only, so resumed runs see the same."""
 
 from __future__ import annotations
 
@@ -20,17 +20,27 @@ __all__ = ["Batch", "batches", "photometric"]
 Batch = tuple[Tensor, dict[str, Tensor]]
 
 
-def _one(pools: Mapping[str, Sequence[Still]], mix: Mapping[str, float], size: int, shape: tuple[int, int], seed: int, step: int) -> Batch:
+def _one(
+    pools: Mapping[str, Sequence[Still]],
+    mix: Mapping[str, float],
+    size: int,
+    shape: tuple[int, int],
+    seed: int,
+    step: int,
+) -> Batch:
     rng = np.random.default_rng([seed, step])
     names = [name for name in mix if pools.get(name)]
     weights = np.array([mix[name] for name in names])
     images, targets = [], []
     for name in rng.choice(names, size, p=weights / weights.sum()):
         pool = pools[str(name)]
-        sample = random_view(pool[rng.integers(len(pool))], shape[1], shape[0], rng)
+        sample = random_view(pool[int(rng.integers(len(pool)))], shape[1], shape[0], rng)
         images.append(sample.image)
         targets.append(make_targets(sample.people, sample.balls, *shape))
-    maps = {f.name: torch.from_numpy(np.stack([np.asarray(getattr(t, f.name), np.float32) for t in targets])) for f in fields(Targets)}
+    maps = {
+        f.name: torch.from_numpy(np.stack([np.asarray(getattr(t, f.name), np.float32) for t in targets]))
+        for f in fields(Targets)
+    }
     x = normalise(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2))
     return photometric(x, rng), maps
 
@@ -50,7 +60,13 @@ def photometric(x: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def batches(
-    pools: Mapping[str, Sequence[Still]], mix: Mapping[str, float], size: int, shape: tuple[int, int], seed: int, first: int, last: int
+    pools: Mapping[str, Sequence[Still]],
+    mix: Mapping[str, float],
+    size: int,
+    shape: tuple[int, int],
+    seed: int,
+    first: int,
+    last: int,
 ) -> Iterator[tuple[int, Batch]]:
     """Yield (step, batch) for first <= step < last; the next two are made meanwhile in another thread."""
     with ThreadPoolExecutor(1) as pool:

@@ -1,4 +1,4 @@
-"""From a training checkpoint to the served graph: batch norm folded, int8 calibrated per channel on real frames.
+"""From a checkpoint to the served graph: batch norm folded, int8 calibrated per channel on real frames.
 
 Weights are 7-bit: on processors without VNNI the u8 x s8 products of two taps are added in 16 bits and 8-bit
 weights would saturate (onnxruntime's quantisation guide, "reduce_range"). The bottleneck stays in float32, so
@@ -56,8 +56,18 @@ def load_trained_core(checkpoint: Path) -> CoreNetwork:
     return core.eval()
 
 
-def export_core(core: CoreNetwork, name: str, folder: Path, stills: Sequence[Still], *, shape: tuple[int, int] = (352, 640)) -> FeatureSpec:
-    """Write `core.onnx` (int8) and `spec.json` to `folder` and return the spec; `stills` calibrate, never from report."""
+def export_core(
+    core: CoreNetwork,
+    name: str,
+    folder: Path,
+    stills: Sequence[Still],
+    *,
+    shape: tuple[int, int] = (352, 640),
+) -> FeatureSpec:
+    """Write `core.onnx` (int8) and `spec.json` to `folder` and return the spec.
+
+    `stills` calibrate the activations; the loaders never give the report split.
+    """
     height, width = shape
     with tempfile.TemporaryDirectory() as scratch:
         whole, folded, small = (Path(scratch) / f"{n}.onnx" for n in ("whole", "folded", "int8"))
@@ -67,8 +77,15 @@ def export_core(core: CoreNetwork, name: str, folder: Path, stills: Sequence[Sti
         last = [node.name for node in graph.node if node.op_type == "Conv"][-1]
         images = [full_view(still, width, height).image for still in stills]
         quantize_static(
-            str(folded), str(small), _Frames(images), quant_format=QuantFormat.QDQ, per_channel=True, reduce_range=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_exclude=[last],
+            str(folded),
+            str(small),
+            _Frames(images),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[last],
             op_types_to_quantize=["Conv", "Add", "Concat", "Resize", "Relu"],
         )
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +93,12 @@ def export_core(core: CoreNetwork, name: str, folder: Path, stills: Sequence[Sti
         os.replace(folder / "core.onnx.tmp", folder / "core.onnx")
     architecture: Architecture = core.architecture
     spec = FeatureSpec(
-        name=name, input_height=height, input_width=width, shape=(architecture.channels, height // 8, width // 8), stride=8, symbol_max=15,
+        name=name,
+        input_height=height,
+        input_width=width,
+        shape=(architecture.channels, height // 8, width // 8),
+        stride=8,
+        symbol_max=15,
         steps={rate: (step,) * architecture.channels for rate, step in RATE_STEPS.items()},
         weights_sha256=hashlib.sha256((folder / "core.onnx").read_bytes()).hexdigest(),
     )
@@ -88,5 +110,11 @@ def export_float(core: CoreNetwork, path: Path, shape: tuple[int, int] = (352, 6
     """Write the float32 graph image -> latent, opset 18."""
     image = torch.zeros((1, *shape, 3), dtype=torch.uint8)
     torch.onnx.export(
-        ServedCore(core).eval(), (image,), str(path), input_names=["image"], output_names=["latent"], opset_version=18, dynamo=False
+        ServedCore(core).eval(),
+        (image,),
+        str(path),
+        input_names=["image"],
+        output_names=["latent"],
+        opset_version=18,
+        dynamo=False,
     )

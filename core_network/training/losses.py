@@ -66,7 +66,7 @@ def task_loss(people: Tensor, ball: Tensor, target: Mapping[str, Tensor]) -> tup
 
 
 class RateModel(nn.Module):
-    """Learned factorised density: per channel a mixture of three logistics (arXiv 1802.01436, section 6.1 in spirit)."""
+    """Learned factorised density: per channel three logistics (after arXiv 1802.01436, section 6.1)."""
 
     def __init__(self, channels: int, components: int = 3) -> None:
         super().__init__()

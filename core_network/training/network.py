@@ -1,11 +1,11 @@
 """The core network as it trains: plain 3x3 convolutions, a small feature pyramid and a narrow bottleneck.
 
-    image [B, 3, H, W]
-      stem        3 -> 16 @2 -> c4 @4
-      stages      c4 @4, c8 @8, c16 @16, c32 @32          plain conv3x3 + BN + ReLU
-      pyramid     32 -> 16 -> 8, `pyramid` channels @8     top-down sums, one smoothing conv
-      fine path   c4 @4 -> 16 @4, folded to 64 @8          the ball is 4 px wide: it is only seen at stride 4
-      bottleneck  1x1 -> C channels @8, clamped            the latent; what travels is its rounding
+image [B, 3, H, W]
+  stem        3 -> 16 @2 -> c4 @4
+  stages      c4 @4, c8 @8, c16 @16, c32 @32          plain conv3x3 + BN + ReLU
+  pyramid     32 -> 16 -> 8, `pyramid` channels @8     top-down sums, one smoothing conv
+  fine path   c4 @4 -> 16 @4, folded to 64 @8          the ball is 4 px wide: it is only seen at stride 4
+  bottleneck  1x1 -> C channels @8, clamped            the latent; what travels is its rounding
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class CoreNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the latent."""
-        return self.bottleneck(self.shared(x)).clamp(-LATENT_LIMIT, LATENT_LIMIT)
+        latent: Tensor = self.bottleneck(self.shared(x)).clamp(-LATENT_LIMIT, LATENT_LIMIT)
+        return latent
 
 
 class ProbeHeads(nn.Module):
@@ -90,20 +91,21 @@ class ProbeHeads(nn.Module):
 
     def __init__(self, channels: int, width: int = 64, ball_width: int = 32) -> None:
         super().__init__()
-        self.people = self._head(channels, width, 20)
-        self.ball = self._head(channels, ball_width, 12)
-        nn.init.constant_(self.people[-1].bias[:4], -4.0)  # rare objects: start with low scores
-        nn.init.constant_(self.ball[-1].bias[:4], -5.0)
+        self.people = self._head(channels, width, 20, -4.0)
+        self.ball = self._head(channels, ball_width, 12, -5.0)
 
     @staticmethod
-    def _head(channels: int, width: int, outputs: int) -> nn.Sequential:
+    def _head(channels: int, width: int, outputs: int, prior: float) -> nn.Sequential:
+        last = nn.Conv2d(width, outputs, 1)
+        assert last.bias is not None
+        nn.init.constant_(last.bias[:4], prior)  # rare objects: start with low scores
         return nn.Sequential(
             _conv(channels, width, kernel=1),
             _conv(width, width, groups=width),
             _conv(width, width, kernel=1),
             _conv(width, width, groups=width),
             _conv(width, width, kernel=1),
-            nn.Conv2d(width, outputs, 1),
+            last,
         )
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -120,7 +122,8 @@ class ServedCore(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Normalise as `normalise` does and run the core."""
-        return self.core(normalise(image.permute(0, 3, 1, 2)))
+        latent: Tensor = self.core(normalise(image.permute(0, 3, 1, 2)))
+        return latent
 
 
 def normalise(image: Tensor) -> Tensor:

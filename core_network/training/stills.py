@@ -1,4 +1,4 @@
-"""Labelled pictures for training the core: football, tennis and volleyball stills, badminton frames, procedural scenes.
+"""Labelled pictures: football, tennis and volleyball stills, badminton frames, procedural scenes.
 
 Every loader asks `splits.csv` for each file and takes the wanted split only; asking for `report` is an error.
 Pictures are kept 1280 px wide, twice the network's input, so that zooming in shows real detail.
@@ -18,7 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["KEPT_WIDTH", "Still", "load_badminton", "load_football", "load_point_stills", "load_procedural", "read_splits"]
+__all__ = [
+    "KEPT_WIDTH",
+    "Still",
+    "load_badminton",
+    "load_football",
+    "load_point_stills",
+    "load_procedural",
+    "read_splits",
+]
 
 KEPT_WIDTH = 1280
 
@@ -50,14 +58,21 @@ def _wanted(root: Path, prefix: str, splits: Iterable[str]) -> list[Path]:
     if "report" in allowed:
         raise ValueError("the report split enters no training; ask for train or validation")
     table = read_splits(root)
-    return [root / name for name, split in sorted(table.items()) if name.startswith(prefix) and split in allowed]
+    return [
+        root / name for name, split in sorted(table.items()) if name.startswith(prefix) and split in allowed
+    ]
 
 
 def _kept(picture: Image.Image, aspect: float | None = None) -> NDArray[np.uint8]:
     """Return the picture as RGB, KEPT_WIDTH wide; `aspect` undoes a stretched export."""
     width, height = picture.size
     kept_height = round(KEPT_WIDTH / (aspect or width / height))
-    return np.asarray(picture.convert("RGB").resize((KEPT_WIDTH, kept_height), Image.Resampling.BOX if width > KEPT_WIDTH * 1.4 else Image.Resampling.BICUBIC))
+    return np.asarray(
+        picture.convert("RGB").resize(
+            (KEPT_WIDTH, kept_height),
+            Image.Resampling.BOX if width > KEPT_WIDTH * 1.4 else Image.Resampling.BICUBIC,
+        )
+    )
 
 
 def _yolo(path: Path) -> NDArray[np.float64]:
@@ -87,7 +102,9 @@ def load_football(root: Path, splits: Sequence[str] = ("train",)) -> list[Still]
     return stills
 
 
-def load_point_stills(root: Path, folder: str, splits: Sequence[str] = ("train",), aspect: float | None = None) -> list[Still]:
+def load_point_stills(
+    root: Path, folder: str, splits: Sequence[str] = ("train",), aspect: float | None = None
+) -> list[Still]:
     """Return stills of `images/<folder>` that label the ball alone (YOLO boxes); people are not labelled."""
     stills = []
     for path in _wanted(root, f"images/{folder}/", splits):
@@ -110,10 +127,16 @@ def load_badminton(root: Path, splits: Sequence[str] = ("train",), every: int = 
             for index, frame in enumerate(container.decode(video=0)):
                 if index % every != every // 2:
                     continue
-                picture = _kept(frame.to_image())
+                picture = _kept(Image.fromarray(frame.to_ndarray(format="rgb24")))
                 row = rows[index]
-                at = [[float(row["x"]) * picture.shape[1], float(row["y"]) * picture.shape[0]]] if row["Ball"] == "1" else []
-                stills.append(Still(f"{path.stem}:{index}", picture, None, np.array(at, np.float32).reshape(-1, 2)))
+                at = (
+                    [[float(row["x"]) * picture.shape[1], float(row["y"]) * picture.shape[0]]]
+                    if row["Ball"] == "1"
+                    else []
+                )
+                stills.append(
+                    Still(f"{path.stem}:{index}", picture, None, np.array(at, np.float32).reshape(-1, 2))
+                )
     return stills
 
 

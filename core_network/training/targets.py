@@ -31,7 +31,12 @@ def _splat(heat: NDArray[np.float32], cx: float, cy: float, sx: float, sy: float
     height, width = heat.shape
     reach_x, reach_y = int(np.ceil(3 * sx)) + 1, int(np.ceil(3 * sy)) + 1
     ix, iy = int(cx), int(cy)
-    x0, x1, y0, y1 = max(0, ix - reach_x), min(width, ix + reach_x + 1), max(0, iy - reach_y), min(height, iy + reach_y + 1)
+    x0, x1, y0, y1 = (
+        max(0, ix - reach_x),
+        min(width, ix + reach_x + 1),
+        max(0, iy - reach_y),
+        min(height, iy + reach_y + 1),
+    )
     if x0 >= x1 or y0 >= y1:
         return
     ys, xs = np.mgrid[y0:y1, x0:x1]
@@ -77,5 +82,12 @@ def make_targets(
         ball_weight[iy, ix] = 1
         ball_centre[:, iy, ix] = cx, cy
     return Targets(
-        heat, boxes, weight, ball_heat, ball_centre, ball_weight, float(people is not None), float(balls is not None)
+        heat,
+        boxes,
+        weight,
+        ball_heat,
+        ball_centre,
+        ball_weight,
+        float(people is not None),
+        float(balls is not None),
     )

@@ -58,7 +58,9 @@ def validate(run: Maps, stills: Sequence[Still], shape: tuple[int, int]) -> dict
     people, boxes, points, balls = [], [], [], []
     for still in stills:
         sample = full_view(still, shape[1], shape[0])
-        x = normalise(torch.from_numpy(sample.image).permute(2, 0, 1)[None]).contiguous(memory_format=torch.channels_last)
+        x = normalise(torch.from_numpy(sample.image).permute(2, 0, 1)[None]).contiguous(
+            memory_format=torch.channels_last
+        )
         people_maps, ball_maps = run(x)
         if sample.people is not None:
             people.append(decode_people(people_maps[0].float()))
@@ -69,8 +71,16 @@ def validate(run: Maps, stills: Sequence[Still], shape: tuple[int, int]) -> dict
     ap50, recall = average_precision(people, boxes, 0.5)
     ap75, _ = average_precision(people, boxes, 0.75)
     radius = 12 * shape[1] / 1920
-    best = max(((ball_score(points, balls, radius, t), t) for t in np.arange(0.05, 0.95, 0.05)), key=lambda s: s[0].f1)
+    best = max(
+        ((ball_score(points, balls, radius, t), t) for t in np.arange(0.05, 0.95, 0.05)),
+        key=lambda s: s[0].f1,
+    )
     return {
-        "ap50": ap50, "ap75": ap75, "recall": recall, "ball_f1": best[0].f1, "ball_recall": best[0].recall,
-        "ball_precision": best[0].precision, "ball_threshold": float(best[1]),
+        "ap50": ap50,
+        "ap75": ap75,
+        "recall": recall,
+        "ball_f1": best[0].f1,
+        "ball_recall": best[0].recall,
+        "ball_precision": best[0].precision,
+        "ball_threshold": float(best[1]),
     }

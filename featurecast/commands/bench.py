@@ -23,16 +23,24 @@ RESULTS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "results.md"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "--only", metavar="NAME", choices=tuple(BENCHES), action="append", help=f"one of {', '.join(BENCHES)}; may repeat"
+        "--only",
+        metavar="NAME",
+        choices=tuple(BENCHES),
+        action="append",
+        help=f"one of {', '.join(BENCHES)}; may repeat",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures as JSON")
-    parser.add_argument("--data", metavar="DIR", type=Path, help="folder of the real clips, stills and labels")
+    parser.add_argument(
+        "--data", metavar="DIR", type=Path, help="folder of the real clips, stills and labels"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, print each table when it is done; exit 1 when a bound was missed."""
     names = arguments.only or list(BENCHES)
-    command = shlex.join(["featurecast", "bench", *(part for name in arguments.only or () for part in ("--only", name))])
+    command = shlex.join(
+        ["featurecast", "bench", *(part for name in arguments.only or () for part in ("--only", name))]
+    )
     origin = provenance(command)
     runs = []
     for done in run_benches(names, data_root(arguments.data)):

@@ -14,7 +14,7 @@ from core_network.catalogue import default_core, shipped_cores
 from core_network.dataroot import data_root
 from core_network.encoder import Encoder
 
-__all__ = ["CHECKS", "Finding", "configure", "run"]
+__all__ = ["CHECKS", "Check", "Finding", "configure", "port_is_free", "run"]
 
 DEFAULT_PORT = 8080
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -42,18 +42,37 @@ def _missing(text: str) -> Finding:
 
 def _python(_port: int) -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    return _ok(f"Python {version}") if sys.version_info >= (3, 11) else _missing(f"Python {version}, expected 3.11")
+    return (
+        _ok(f"Python {version}")
+        if sys.version_info >= (3, 11)
+        else _missing(f"Python {version}, expected 3.11")
+    )
 
 
 def _packages(_port: int) -> Finding:
-    names = ("aiortc", "av", "fastapi", "numpy", "onnxruntime", "pillow", "prometheus-client", "pydantic", "pyyaml", "uvicorn")
+    names = (
+        "aiortc",
+        "av",
+        "fastapi",
+        "numpy",
+        "onnxruntime",
+        "pillow",
+        "prometheus-client",
+        "pydantic",
+        "pyyaml",
+        "uvicorn",
+    )
     lacking = []
     for name in names:
         try:
             importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             lacking.append(name)
-    return _missing(f"packages {', '.join(lacking)}: pip install featurecast") if lacking else _ok("packages to serve and view")
+    return (
+        _missing(f"packages {', '.join(lacking)}: pip install featurecast")
+        if lacking
+        else _ok("packages to serve and view")
+    )
 
 
 def _training(_port: int) -> Finding:
@@ -81,7 +100,9 @@ def _core(_port: int) -> Finding:
         return _missing(f"the shipped core network does not load: {error}")
     if not core.tables_path.is_file():
         return _missing(f"core {core.spec.name} has no entropy tables")
-    return _ok(f"core network {core.spec.name}, {core.spec.fingerprint[:12]}, of {len(shipped_cores())} shipped")
+    return _ok(
+        f"core network {core.spec.name}, {core.spec.fingerprint[:12]}, of {len(shipped_cores())} shipped"
+    )
 
 
 def _web_runtime(_port: int) -> Finding:
@@ -101,10 +122,15 @@ def _browser(_port: int) -> Finding:
 
 def _real_clips(_port: int) -> Finding:
     root = data_root()
-    return _ok(f"real clips in {root}") if root else _note("no real clips (FEATURECAST_DATA): training and bench need them")
+    return (
+        _ok(f"real clips in {root}")
+        if root
+        else _note("no real clips (FEATURECAST_DATA): training and bench need them")
+    )
 
 
-def _port_is_free(port: int) -> Finding:
+def port_is_free(port: int) -> Finding:
+    """Note a port that somebody else listens on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -114,7 +140,9 @@ def _port_is_free(port: int) -> Finding:
     return _ok(f"port {port} is free")
 
 
-CHECKS: tuple[Callable[[int], Finding], ...] = (
+Check = Callable[[int], Finding]
+
+CHECKS: tuple[Check, ...] = (
     _python,
     _packages,
     _training,
@@ -123,7 +151,7 @@ CHECKS: tuple[Callable[[int], Finding], ...] = (
     _web_runtime,
     _browser,
     _real_clips,
-    _port_is_free,
+    port_is_free,
 )
 
 

@@ -10,7 +10,7 @@ from core_network.catalogue import default_core
 from core_network.spec import RATES
 from featurecast.progress import Progress
 from featurecast.refusal import refuse
-from stream.file_writer import encode_file
+from stream.file_writer import OutputError, encode_file
 from stream.source import SourceError
 
 __all__ = ["configure", "run"]
@@ -18,7 +18,9 @@ __all__ = ["configure", "run"]
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("source", metavar="SRC", help="video file, folder of images, URL or synthetic:football")
+    parser.add_argument(
+        "source", metavar="SRC", help="video file, folder of images, URL or synthetic:football"
+    )
     parser.add_argument("-o", "--output", metavar="OUT.mp4", required=True, help="the MP4 to write")
     parser.add_argument("--rate", choices=RATES, default="default", help="how finely features are coded")
     parser.add_argument("--json", action="store_true", help="print sizes and times as JSON on stdout")
@@ -26,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Encode; report sizes and times."""
-    with Progress("frames") as progress, refuse(SourceError):
+    with Progress("frames") as progress, refuse(SourceError, OutputError):
         report = encode_file(
             arguments.source,
             arguments.output,
@@ -40,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(report.to_json(), indent=2))
     else:
         print(
-            f"{arguments.output}: {report.frames} frames at {report.fps:.1f} fps, "
+            f"{arguments.output}: {report.frames} frames coded at {report.fps:.1f} fps, "
             f"{report.feature_bytes['mean']:.0f} B of features and {report.video_bytes['mean']:.0f} B of video a frame",
             file=sys.stderr,
         )

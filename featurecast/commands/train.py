@@ -16,7 +16,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", choices=("core", "head"))
     parser.add_argument("config", metavar="CONFIG", type=Path, help="the run's YAML file, see configs/")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    parser.add_argument("--data", metavar="DIR", type=Path, help="folder of the real clips, stills and labels")
+    parser.add_argument(
+        "--data", metavar="DIR", type=Path, help="folder of the real clips, stills and labels"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,9 +29,11 @@ def run(arguments: argparse.Namespace) -> int:
             "training needs the folder that holds splits.csv: name it with --data or the variable FEATURECAST_DATA"
         )
     if arguments.kind == "core":
-        from core_network.training.train import TrainingConfig, train_core
+        from core_network.training.config import TrainingConfig
+        from core_network.training.train import load_holdout, load_pools, train_core
 
         with refuse(ValueError):
             config = TrainingConfig.load(arguments.config)
-        print(train_core(config, root, resume=arguments.resume))
+            pools = load_pools(config, root)
+        print(train_core(config, pools, load_holdout(root), resume=arguments.resume))
     return 0

@@ -25,7 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--head", metavar="NAME|DIR", action="append", required=True, help="a head to run; may be repeated"
     )
-    parser.add_argument("--results", metavar="F.jsonl", type=Path, help="write one JSON line per frame and head")
+    parser.add_argument(
+        "--results", metavar="F.jsonl", type=Path, help="write one JSON line per frame and head"
+    )
     parser.add_argument("--mot", metavar="F.txt", type=Path, help="write MOT lines (one head with ids)")
     parser.add_argument("--video", metavar="F.mp4", type=Path, help="write the video with the overlay drawn")
     parser.add_argument("--frames", metavar="N", type=_positive, help="stop after N frames")

@@ -19,13 +19,20 @@ def _frame(width: int, height: int, colour: tuple[int, int, int] = (200, 40, 90)
 def test_the_view_keeps_the_aspect_and_lies_inside(width: int, height: int) -> None:
     view = View.letterbox(width, height, 640, 352)
     w, h = view.width * 640, view.height * 352
-    assert 0 <= view.x0 and view.x0 + view.width <= 1 + 1e-9 and 0 <= view.y0 and view.y0 + view.height <= 1 + 1e-9
+    assert (
+        view.x0 >= 0
+        and view.x0 + view.width <= 1 + 1e-9
+        and view.y0 >= 0
+        and view.y0 + view.height <= 1 + 1e-9
+    )
     assert w == 640 or h == 352
     scale = min(640 / width, 352 / height)
     assert abs(w - width * scale) <= 1 and abs(h - height * scale) <= 1
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (640, 480), (641, 359), (1, 1), (7680, 4320), (2, 900)])
+@pytest.mark.parametrize(
+    "size", [(1280, 720), (720, 1280), (640, 480), (641, 359), (1, 1), (7680, 4320), (2, 900)]
+)
 def test_any_size_becomes_the_input_without_stretching(size: tuple[int, int]) -> None:
     image, view = prepare(_frame(*size), 640, 352)
     assert image.shape == (352, 640, 3) and image.dtype == np.uint8
@@ -44,7 +51,9 @@ def test_a_dot_lands_where_the_view_says() -> None:
     image, view = prepare(av.VideoFrame.from_ndarray(picture, format="rgb24"), 640, 352)
     ys, xs = np.nonzero(image[..., 0] > 180)
     x, y = (xs.mean() + 0.5) / 640, (ys.mean() + 0.5) / 352
-    assert abs((x - view.x0) / view.width * 300 - 205) < 1 and abs((y - view.y0) / view.height * 400 - 105) < 1
+    assert (
+        abs((x - view.x0) / view.width * 300 - 205) < 1 and abs((y - view.y0) / view.height * 400 - 105) < 1
+    )
 
 
 @pytest.mark.parametrize(("height", "matrix"), [(720, "bt709"), (360, "smpte170m")])

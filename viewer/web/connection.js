@@ -36,8 +36,17 @@ export function refusal(status, retryAfter, body) {
   if (status === 409) return new ConnectionError('The broadcast has not started yet', wait);
   if (status === 503) return new ConnectionError('The broadcast is full', wait);
   if (status === 401 || status === 403) return new ConnectionError('The server asks for a token', LONGEST_RETRY_MS);
-  const said = body.trim().split('\n')[0].slice(0, 120);
+  const said = detailOf(body).slice(0, 120);
   return new ConnectionError(`The server refused (${status}${said ? `: ${said}` : ''})`, LONGEST_RETRY_MS);
+}
+
+/** @param {string} body JSON with a detail, or text; its first line counts @returns {string} */
+function detailOf(body) {
+  try {
+    return String(JSON.parse(body).detail ?? '');
+  } catch {
+    return body.trim().split('\n')[0];
+  }
 }
 
 /**
@@ -87,7 +96,7 @@ export class Connection {
     return this.#peer;
   }
 
-  /** `performance.now()` when the session's offer was posted. */
+  /** `performance.now()` when the session's offer was posted; 0 before. */
   get postedAt() {
     return this.#posted;
   }
@@ -134,6 +143,7 @@ export class Connection {
     const peer = new RTCPeerConnection();
     this.#peer = peer;
     this.#joined = false;
+    this.#posted = 0;
     const transceiver = peer.addTransceiver('video', { direction: 'recvonly' });
     const codecs = h264Only(RTCRtpReceiver.getCapabilities('video')?.codecs ?? []);
     if (!codecs.length) throw new ConnectionError('This browser does not play H.264', LONGEST_RETRY_MS);

@@ -3,8 +3,10 @@
  * features that the frame carries. Inference is another worker's work, so that a slow head never delays the video.
  */
 
-import { BitstreamDecoder, dequantise } from './bitstream.js';
+import { BitstreamDecoder, dequantise, knownFrom } from './bitstream.js';
 import { extract } from './carriage.js';
+
+/** @import {Known, SpecAnswer} from './bitstream.js' */
 
 /**
  * @typedef {import('./types.js').FrameLabel & {session: number, rtpTimestamp: number, features: Float32Array}} DecodedFrame
@@ -13,16 +15,15 @@ import { extract } from './carriage.js';
  * @property {'frame'} kind
  * @property {number} session
  * @property {number} rtpTimestamp
- * @property {number} bytes of features, as they are in the payload; 0 without
+ * @property {number} bytes of the payload; 0 without features
  * @property {import('./types.js').FrameLabel | null} label of its features; null without, or when they did not decode
- * @property {string | null} problem why they did not
+ * @property {string | null} problem the decoder's word for why they did not
  *
- * @typedef {{kind: 'spec', fingerprint: string, inputWidth: number, inputHeight: number}
- *   | {kind: 'no_spec', reason: string}} SpecReport
+ * @typedef {{kind: 'unusable', reason: string}} SpecReport the server's spec cannot be used
  *
- * @typedef {{kind: 'connect', port: MessagePort} | {kind: 'deliver', on: boolean} | {kind: 'spec', fingerprint: string}} FeaturesRequest
+ * @typedef {{kind: 'connect', port: MessagePort} | {kind: 'deliver', on: boolean} | {kind: 'spec', answer: SpecAnswer}} FeaturesRequest
  *
- * @typedef {{data: ArrayBuffer, timestamp: number, type: string, getMetadata(): {rtpTimestamp?: number}}} EncodedFrame
+ * @typedef {{data: ArrayBuffer, timestamp: number, getMetadata(): {rtpTimestamp?: number}}} EncodedFrame
  * @typedef {{readable: ReadableStream<EncodedFrame>, writable: WritableStream<EncodedFrame>, options: {session: number}}} Transformer
  */
 
@@ -31,23 +32,30 @@ const scope = /** @type {{
  *   onrtctransform: ((event: {transformer: Transformer}) => void) | null
  * }} */ (/** @type {unknown} */ (self));
 
-/** @type {{spec: any, tables: any}[]} */
+/** Grows while the page is open: the decoder looks at it for every key frame. @type {Known[]} */
 const known = [];
-/** @type {Set<string>} */
-const asked = new Set();
+const decoder = new BitstreamDecoder(known);
 /** @type {MessagePort | null} */
 let heads = null;
 let delivering = false;
-let decoder = new BitstreamDecoder(known);
 
 self.onmessage = ({ data }) => {
   const request = /** @type {FeaturesRequest} */ (data);
   if (request.kind === 'connect') heads = request.port;
   if (request.kind === 'deliver') delivering = request.on;
-  if (request.kind === 'spec') learn(request.fingerprint);
+  if (request.kind === 'spec') learn(request.answer);
 };
 
 scope.onrtctransform = ({ transformer }) => watch(transformer);
+
+/** @param {SpecAnswer} answer */
+function learn(answer) {
+  try {
+    known.push(...knownFrom(answer));
+  } catch (error) {
+    scope.postMessage({ kind: 'unusable', reason: /** @type {Error} */ (error).message });
+  }
+}
 
 /** @param {Transformer} transformer */
 async function watch({ readable, writable, options }) {
@@ -60,8 +68,36 @@ async function watch({ readable, writable, options }) {
     // Older browsers know the RTP timestamp by this name only.
     const rtpTimestamp = frame.getMetadata().rtpTimestamp ?? frame.timestamp;
     const payload = extract(new Uint8Array(frame.data));
-    // Writing detaches the frame's bytes; `extract` has copied the payload out.
+    // Writing takes the frame's bytes away; `extract` has copied the payload out.
     writer.write(frame);
-    report(options.session, rtpTimestamp, payload);
+    decode(options.session, rtpTimestamp, payload);
   }
+}
+
+/**
+ * @param {number} session
+ * @param {number} rtpTimestamp
+ * @param {Uint8Array | null} payload
+ */
+function decode(session, rtpTimestamp, payload) {
+  if (!payload) {
+    scope.postMessage({ kind: 'frame', session, rtpTimestamp, bytes: 0, label: null, problem: null });
+    return;
+  }
+  const bytes = payload.length;
+  let features;
+  try {
+    features = decoder.decode(payload);
+  } catch (error) {
+    const problem = /** @type {{code?: string}} */ (error).code ?? String(error);
+    scope.postMessage({ kind: 'frame', session, rtpTimestamp, bytes, label: null, problem });
+    return;
+  }
+  const { number, pts, sourceWidth, sourceHeight, fingerprint } = features;
+  const label = { number, pts, sourceWidth, sourceHeight };
+  scope.postMessage({ kind: 'frame', session, rtpTimestamp, bytes, label, problem: null });
+  const spec = known.find((entry) => entry.spec.fingerprint === fingerprint)?.spec;
+  if (!heads || !delivering || !spec) return;
+  const values = dequantise(spec, features);
+  heads.postMessage({ ...label, session, rtpTimestamp, features: values }, [values.buffer]);
 }

@@ -51,6 +51,8 @@ export class Heads {
   #worker;
   /** @type {{fingerprint: string, inputWidth: number, inputHeight: number} | null} */
   #spec = null;
+  /** Why no head can run at all. */
+  #disabled = '';
 
   /**
    * @param {string} base URL of the catalogue, such as /heads
@@ -86,7 +88,14 @@ export class Heads {
         manifest, state: 'off', usable: manifest !== null, reason: manifest ? '' : (entry.reason ?? 'broken'), settings, since: null,
       });
     }
-    this.#checkSpec();
+    this.#check();
+    this.hooks.onChange();
+  }
+
+  /** No head can run on this page from here on. @param {string} reason */
+  disable(reason) {
+    this.#disabled = reason;
+    this.#check();
     this.hooks.onChange();
   }
 
@@ -94,25 +103,26 @@ export class Heads {
   setSpec(spec) {
     if (this.#spec?.fingerprint === spec.fingerprint) return;
     this.#spec = spec;
-    this.#checkSpec();
+    this.#check();
     this.#connect();
     this.hooks.onChange();
   }
 
-  /** Refuse heads of other features before their graph is downloaded. */
-  #checkSpec() {
-    if (!this.#spec) return;
+  /** Refuse what cannot run before its graph is downloaded, such as heads of other features. */
+  #check() {
     for (const head of this.all.values()) {
       if (!head.manifest) continue;
-      const fits = head.manifest.spec.fingerprint === this.#spec.fingerprint;
-      if (!fits && head.usable) {
-        this.turn(head.name, false);
-        head.reason = `Trained on other features (${head.manifest.spec.name} ${head.manifest.spec.fingerprint.slice(0, 8)}…)`;
-      } else if (fits && !head.usable) {
-        head.reason = '';
-      }
-      head.usable = fits;
+      const refusal = this.#disabled || this.#specRefusal(head.manifest);
+      if (refusal) this.turn(head.name, false);
+      if (refusal || !head.usable) head.reason = refusal;
+      head.usable = !refusal;
     }
+  }
+
+  /** @param {Manifest} manifest @returns {string} empty when the head fits the stream */
+  #specRefusal({ spec }) {
+    if (!this.#spec || spec.fingerprint === this.#spec.fingerprint) return '';
+    return `Trained on other features (${spec.name} ${spec.fingerprint.slice(0, 8)}…)`;
   }
 
   /** Names of the heads that the viewer turned on, in the catalogue's order. */

@@ -13,12 +13,14 @@ torch = pytest.importorskip("torch", reason="training needs the extra: pip insta
 from core_network.catalogue import load_core  # noqa: E402
 from core_network.encoder import Encoder  # noqa: E402
 from core_network.training.augment import full_view, random_view  # noqa: E402
+from core_network.training.config import Stage, TrainingConfig  # noqa: E402
 from core_network.training.export import export_core, export_float, load_trained_core  # noqa: E402
 from core_network.training.losses import RateModel, box_from_maps, focal_loss, task_loss  # noqa: E402
 from core_network.training.network import Architecture, CoreNetwork, normalise  # noqa: E402
 from core_network.training.stills import Still, load_football  # noqa: E402
 from core_network.training.targets import make_targets  # noqa: E402
-from core_network.training.train import Stage, TrainingConfig, quantised, train_core  # noqa: E402
+from core_network.training.train import train_core  # noqa: E402
+from core_network.training.trainee import quantised  # noqa: E402
 from core_network.training.validation import decode_balls, decode_people  # noqa: E402
 
 SMALL = Architecture(stem=4, widths=(4, 6, 8, 8), depths=(1, 1, 1, 1), pyramid=8, fine=4, channels=6)
@@ -48,8 +50,12 @@ def test_maps_that_say_the_truth_decode_to_the_truth() -> None:
     found = decode_people(maps)
     found = found[found[:, 4] > 0.9]
     assert np.allclose(found[np.argsort(found[:, 0]), :4], people, atol=1e-3)
-    ball = torch.stack([torch.logit(torch.from_numpy(target.ball_heat).clamp(1e-4, 1 - 1e-4)), *torch.zeros(2, 88, 160)])
-    ball[1:] = torch.from_numpy(target.ball_centre) - torch.stack([xs, ys]) * torch.from_numpy(target.ball_weight)
+    ball = torch.stack(
+        [torch.logit(torch.from_numpy(target.ball_heat).clamp(1e-4, 1 - 1e-4)), *torch.zeros(2, 88, 160)]
+    )
+    ball[1:] = torch.from_numpy(target.ball_centre) - torch.stack([xs, ys]) * torch.from_numpy(
+        target.ball_weight
+    )
     assert np.allclose(decode_balls(ball, 1)[0, :2], (205, 77), atol=1e-3)
 
 
@@ -61,7 +67,10 @@ def test_pictures_without_labels_cost_nothing_for_that_task() -> None:
 
 def test_a_better_box_costs_less() -> None:
     target = make_targets(np.array([[100, 60, 120, 110]], np.float32), None, 352, 640)
-    batch = {f.name: torch.from_numpy(np.asarray(getattr(target, f.name), np.float32))[None] for f in dataclasses.fields(target)}
+    batch = {
+        f.name: torch.from_numpy(np.asarray(getattr(target, f.name), np.float32))[None]
+        for f in dataclasses.fields(target)
+    }
     ball = torch.zeros(1, 3, 88, 160)
     costs = []
     for width in (12.5, 5.0):
@@ -91,23 +100,37 @@ def test_rounding_passes_the_gradient() -> None:
 def test_views_move_the_truth_with_the_picture() -> None:
     rng = np.random.default_rng(1)
     for still in _stills():
-        for sample in (full_view(still, 640, 352, flip=True), *(random_view(still, 640, 352, rng) for _ in range(6))):
+        for sample in (
+            full_view(still, 640, 352, flip=True),
+            *(random_view(still, 640, 352, rng) for _ in range(6)),
+        ):
             for x0, y0, x1, y1 in sample.people:
-                patch = sample.image[int(y0) + 3 : int(y1) - 3, int(x0) + 3 : int(x1) - 3].reshape(-1, 3).astype(int)
+                patch = (
+                    sample.image[int(y0) + 3 : int(y1) - 3, int(x0) + 3 : int(x1) - 3]
+                    .reshape(-1, 3)
+                    .astype(int)
+                )
                 if len(patch) > 20:
                     assert np.median(patch[:, 0]) > 200 and np.median(patch[:, 1]) < 60
 
 
 def _config(output: Path) -> TrainingConfig:
     mix = {"made": 1.0}
-    stages = (Stage("free", 3, 1e-3, mix), Stage("rate", 3, 1e-3, mix, rate_weight=0.1, imitation=1.0, reconstruction=1.0))
+    stages = (
+        Stage("free", 3, 1e-3, mix),
+        Stage("rate", 3, 1e-3, mix, rate_weight=0.1, imitation=1.0, reconstruction=1.0),
+    )
     return TrainingConfig("small", 1, output, output, 2, (352, 640), SMALL, stages)
 
 
-def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_ends_where_an_unbroken_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.set_num_threads(1)
     stills = _stills()
-    whole = torch.load(train_core(_config(tmp_path / "whole"), {"made": stills}, stills[:1]), weights_only=False)
+    whole = torch.load(
+        train_core(_config(tmp_path / "whole"), {"made": stills}, stills[:1]), weights_only=False
+    )
     broken = _config(tmp_path / "broken")
     first = dataclasses.replace(broken, stages=broken.stages[:1])
     train_core(first, {"made": stills}, stills[:1])
@@ -142,7 +165,8 @@ def test_report_never_enters_training(tmp_path: Path) -> None:
 
 
 def test_unknown_keys_in_the_yaml_are_named(tmp_path: Path) -> None:
-    text = "name: x\nseed: 1\noutput: o\nprocedural: p\nbatch: 2\ninput: [352, 640]\narchitecture: {}\nstages: []\nspeed: 3\n"
+    text = "name: x\nseed: 1\noutput: o\nprocedural: p\nbatch: 2\ninput: [352, 640]\n"
+    text += "architecture: {}\nstages: []\nspeed: 3\n"
     (tmp_path / "core.yaml").write_text(text)
     with pytest.raises(ValueError, match="speed"):
         TrainingConfig.load(tmp_path / "core.yaml")

@@ -1,0 +1,70 @@
+"""What a training run is: the YAML of `featurecast train core`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from core_network.training.network import Architecture
+
+__all__ = ["Stage", "TrainingConfig"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the schedule; the learning rate falls as a cosine from `learning_rate` to 2 % of it.
+
+    `mix` gives the share of each source of pictures. A stage with `rate_weight` (loss per kB) quantises.
+    """
+
+    name: str
+    steps: int
+    learning_rate: float
+    mix: dict[str, float]
+    rate_weight: float = 0.0
+    imitation: float = 0.0
+    reconstruction: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A run; `input` is (height, width) of the network, `procedural` the folder of rendered scenes."""
+
+    name: str
+    seed: int
+    output: Path
+    procedural: Path
+    batch: int
+    input: tuple[int, int]
+    architecture: Architecture
+    stages: tuple[Stage, ...]
+
+    @classmethod
+    def load(cls, path: Path) -> TrainingConfig:
+        """Read a YAML file; raises ValueError naming what is unknown or missing."""
+        if not path.is_file():
+            raise ValueError(
+                f"{path}: expected a training configuration, there is no such file; see configs/core.yaml"
+            )
+        document: dict[str, Any] = yaml.safe_load(path.read_text())
+        try:
+            network: Any = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in document.pop("architecture").items()
+            }
+            height, width = document.pop("input")
+            return cls(
+                name=document.pop("name"),
+                seed=int(document.pop("seed")),
+                output=Path(document.pop("output")),
+                procedural=Path(document.pop("procedural")),
+                batch=int(document.pop("batch")),
+                input=(int(height), int(width)),
+                architecture=Architecture(**network),
+                stages=tuple(Stage(**stage) for stage in document.pop("stages")),
+                **document,
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path}: expected the keys of configs/core.yaml: {error}") from error

@@ -1,0 +1,84 @@
+"""Everything that learns in a run, and its loss in each kind of stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core_network.training.config import Stage
+from core_network.training.losses import RateModel, task_loss
+from core_network.training.network import Architecture, CoreNetwork, ProbeHeads
+
+__all__ = ["STEP_SHARES", "Trainee", "quantised"]
+
+STEP_SHARES = {0.5: 0.15, 0.75: 0.15, 1.0: 0.5, 1.6: 0.2}
+"""Quantiser steps that the task path sees in a rate stage: one network serves every rate."""
+
+
+class Trainee(nn.Module):
+    """The core, its probe heads, the rate model and the decoder of the two keeping losses."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        wide = architecture.pyramid + 4 * architecture.fine
+        self.core = CoreNetwork(architecture)
+        self.probes = ProbeHeads(architecture.channels)
+        self.rate = RateModel(architecture.channels)
+        self.keeper = nn.Sequential(
+            nn.Conv2d(architecture.channels, 128, 3, 1, 1), nn.ReLU(inplace=True), nn.Conv2d(128, wide + 3, 1)
+        )
+
+    def free_loss(self, x: Tensor, target: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """Return the task loss on unquantised latents and its parts."""
+        people, ball = self.probes(self.core(x))
+        return task_loss(people, ball, target)
+
+    def rate_loss(
+        self,
+        x: Tensor,
+        target: Mapping[str, Tensor],
+        stage: Stage,
+        teacher: CoreNetwork,
+        seed: tuple[int, int],
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Return the loss of a rate stage and its parts; `seed` decides the step and the noise.
+
+        Mixed quantisation (arXiv 2006.09952, section 3.3): the task path sees rounded latents, the rate path
+        noisy ones.
+        """
+        rng = np.random.default_rng([*seed, 1])
+        latent = self.core(x)
+        received = quantised(latent, float(rng.choice(list(STEP_SHARES), p=list(STEP_SHARES.values()))))
+        people, ball = self.probes(received)
+        loss, parts = task_loss(people, ball, target)
+        noise = (
+            torch.rand(latent.shape, generator=torch.Generator().manual_seed(int(rng.integers(2**31)))) - 0.5
+        )
+        kilobytes = self.rate.bits(latent + noise).sum() / (8 * 1000 * len(x))
+        with torch.no_grad():
+            wide = teacher.shared(x).permute(0, 2, 3, 1)
+            wide = F.layer_norm(wide, wide.shape[-1:]).permute(0, 3, 1, 2)
+        kept = self.keeper(received)
+        imitation = F.mse_loss(kept[:, :-3], wide)
+        reconstruction = F.mse_loss(kept[:, -3:], F.avg_pool2d(x, 8))
+        loss = (
+            loss
+            + stage.rate_weight * kilobytes
+            + stage.imitation * imitation
+            + stage.reconstruction * reconstruction
+        )
+        return loss, {
+            **parts,
+            "kB": kilobytes.item(),
+            "imitation": imitation.item(),
+            "rgb": reconstruction.item(),
+        }
+
+
+def quantised(latent: Tensor, step: float) -> Tensor:
+    """Return the latent rounded to the step; the gradient passes straight through."""
+    return latent + ((latent / step).round().clamp(-15, 15) * step - latent).detach()

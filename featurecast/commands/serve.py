@@ -1,0 +1,100 @@
+"""`featurecast serve`: broadcast one source to any number of viewers."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import sys
+from pathlib import Path
+from typing import Any
+
+from core_network.catalogue import Core, default_core, shipped_cores
+from core_network.spec import RATES
+from featurecast.config import ServeConfig, load_config
+from featurecast.head_shelf import HeadShelf
+from featurecast.refusal import Refusal, refuse
+from stream.bitstream import EntropyTables
+from stream.broadcast import Broadcast
+from stream.programme import FeatureEncoder
+from stream.server import create_app, serve
+from stream.source import Source, SourceError, open_source
+from stream.video_encoder import VideoEncoder
+from task_heads.manifest import HeadError
+from task_heads.registry import Registry
+from viewer.vendor_files import VENDOR_FOLDER, web_runtime_ready
+
+__all__ = ["configure", "run"]
+
+_PAGE = VENDOR_FOLDER.parent
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments; each overrides the same key of the file."""
+    parser.add_argument(
+        "--source",
+        metavar="SRC",
+        help="video file, folder of images, URL or synthetic:football (the default)",
+    )
+    parser.add_argument("--config", metavar="F", type=Path, help="YAML file, see configs/serve.yaml")
+    parser.add_argument("--host", metavar="H", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", metavar="P", type=int, help="port to listen on (8080)")
+    parser.add_argument("--rate", choices=RATES, help="how finely features are coded (default)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    config = load_config(ServeConfig, arguments.config, arguments)
+    if not web_runtime_ready():
+        raise Refusal("the web runtime of the player is missing: python -m viewer.vendor_files")
+    core = default_core()
+    with refuse(HeadError):
+        heads = HeadShelf(Registry(heads_folder=config.heads), core.spec)
+    broadcast = _broadcast(config, core)
+    with refuse(SourceError):
+        broadcast.open()
+    app = create_app(
+        broadcast,
+        _PAGE,
+        heads,
+        {shipped.spec.fingerprint: _spec_document(shipped) for shipped in shipped_cores()},
+        ice_hosts=config.ice_hosts,
+        max_viewers=config.max_viewers,
+        token=config.token,
+    )
+    with refuse():
+        serve(app, config.host, config.port, _announce)
+    return 0
+
+
+def _broadcast(config: ServeConfig, core: Core) -> Broadcast:
+    def opened() -> Source:
+        return open_source(config.source, loop=True)
+
+    def video_encoder(width: int, height: int, fps: float) -> VideoEncoder:
+        return VideoEncoder(width, height, fps, config.video_kbps)
+
+    return Broadcast(
+        config.source,
+        opened,
+        FeatureEncoder(core, rate=config.rate),
+        video_encoder,
+        fingerprint=core.spec.fingerprint,
+        rate=config.rate,
+    )
+
+
+def _spec_document(core: Core) -> dict[str, Any]:
+    tables = core.tables_path.read_bytes()
+    return {
+        "spec": core.spec.to_json(),
+        "fingerprint": core.spec.fingerprint,
+        "tables": [{"id": EntropyTables.from_bytes(tables).id, "base64": base64.b64encode(tables).decode()}],
+    }
+
+
+def _announce(address: str) -> None:
+    print(
+        f"featurecast: watch at {address}/  (viewers: {address}/whep, Ctrl+C ends)",
+        file=sys.stderr,
+        flush=True,
+    )

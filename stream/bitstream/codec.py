@@ -1,0 +1,261 @@
+"""From symbols to payloads and back: key frames, and deltas that refer to the last key (a star).
+
+    symbols [C, H, W] -> walk(contexts) -> passes -> choice of model and lanes -> rANS -> header + crc
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core_network.spec import RATES, FeatureSpec
+from stream.bitstream import header, rans
+from stream.bitstream.contexts import Indices, Kind, Reference, Truth, walk
+from stream.bitstream.errors import Malformed, MissingReference, UnknownSpec, UnknownTables
+from stream.bitstream.grid import Grid, grid_of
+from stream.bitstream.tables import Coding, EntropyTables
+
+__all__ = ["BitstreamDecoder", "BitstreamEncoder", "EncodedFeatures", "FeatureFrame"]
+
+_SHORT = 8
+"""Hex digits of a fingerprint on the wire."""
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureFrame:
+    """One decoded frame; `symbols` is int8 [C, H, W], pts counts 90 kHz ticks, sizes are source pixels."""
+
+    number: int
+    pts: int
+    source_width: int
+    source_height: int
+    rate: str
+    key: bool
+    reference: int | None
+    symbols: NDArray[np.int8]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class EncodedFeatures:
+    """One frame's payload, as the carriage takes it."""
+
+    payload: bytes
+    key: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Key:
+    """The key frame that deltas refer to."""
+
+    spec: FeatureSpec
+    tables: EntropyTables
+    fields: header.KeyHeader
+    checksum: int
+    reference: Reference
+
+
+class BitstreamEncoder:
+    """Encodes the frames of one programme at one rate."""
+
+    def __init__(self, spec: FeatureSpec, tables: EntropyTables, rate: str, key_interval: int = 10) -> None:
+        """Raise ValueError for an unknown rate, an interval below 1 or tables fitted to other features."""
+        if rate not in RATES:
+            raise ValueError(f"rate: expected one of {', '.join(RATES)}, got {rate!r}")
+        if key_interval < 1:
+            raise ValueError(f"key interval: expected at least 1 frame, got {key_interval}")
+        _check_fit(spec, tables)
+        self.spec, self.tables, self.rate, self.key_interval = spec, tables, rate, key_interval
+        self._grid = grid_of(spec.shape)
+        self._key: _Key | None = None
+
+    def encode(
+        self, symbols: NDArray[np.int8], *, number: int, pts: int, source_size: tuple[int, int], force_key: bool = False
+    ) -> EncodedFeatures:
+        """Return the payload of symbols int8 [C, H, W]; `source_size` is (width, height) in px.
+
+        The frame becomes a key when asked for, at the key interval, when the source size changes and when
+        number or pts (90 kHz) do not rise. Raises ValueError for what the format cannot hold.
+        """
+        self._check(symbols, number, pts, source_size)
+        truth = Truth.of(self._grid, symbols)
+        key = None if force_key else self._usable_key(number, pts, source_size)
+        passes = _Passes()
+        walk(self._grid, self.spec.symbol_max, key.reference if key else None, passes, truth)
+        coded = passes.coded(self.tables, self.rate, key=key is None)
+        if key is None:
+            fields = header.KeyHeader(
+                self.rate, coded.lanes, coded.model, self.spec.fingerprint[:_SHORT], self.tables.id,
+                number, pts, *source_size, coded.tail_steps,
+            )  # fmt: skip
+            payload = header.seal(fields.to_bytes() + coded.symbols, 0)
+            reference = Reference(self._grid, truth.values)
+            self._key = _Key(self.spec, self.tables, fields, header.checksum(payload, 0), reference)
+            return EncodedFeatures(payload, True)
+        first = key.fields
+        delta = header.DeltaHeader(
+            self.rate, coded.lanes, coded.model, first.number & 0xFFFF, number - first.number, pts - first.pts,
+            coded.tail_steps,
+        )  # fmt: skip
+        return EncodedFeatures(header.seal(delta.to_bytes() + coded.symbols, key.checksum), False)
+
+    def _usable_key(self, number: int, pts: int, source_size: tuple[int, int]) -> _Key | None:
+        key = self._key
+        if key is None or source_size != (key.fields.source_width, key.fields.source_height):
+            return None
+        return key if key.fields.number < number < key.fields.number + self.key_interval and pts > key.fields.pts else None
+
+    def _check(self, symbols: NDArray[np.int8], number: int, pts: int, source_size: tuple[int, int]) -> None:
+        if symbols.dtype != np.int8 or symbols.shape != self.spec.shape:
+            raise ValueError(f"symbols: expected int8 {self.spec.shape}, got {symbols.dtype} {symbols.shape}")
+        most = self.spec.symbol_max
+        if symbols.min() < -most or symbols.max() > most:
+            raise ValueError(f"symbols: expected -{most} to {most}, got {symbols.min()} to {symbols.max()}")
+        if not (0 <= number <= header.MAX_NUMBER and 0 <= pts <= header.MAX_NUMBER):
+            raise ValueError(f"number and pts: expected 0 to 2**53 - 1, got {number} and {pts}")
+        if not all(1 <= side <= header.MAX_SIZE for side in source_size):
+            raise ValueError(f"source size: expected 1 to {header.MAX_SIZE} px, got {source_size[0]}x{source_size[1]}")
+
+
+class BitstreamDecoder:
+    """Decodes payloads of the specs and tables that it was given; holds the last key frame."""
+
+    def __init__(self, known: Iterable[tuple[FeatureSpec, EntropyTables]]) -> None:
+        """Raise ValueError when tables do not fit their spec."""
+        self._known: dict[str, tuple[FeatureSpec, dict[str, EntropyTables]]] = {}
+        for spec, tables in known:
+            _check_fit(spec, tables)
+            self._known.setdefault(spec.fingerprint[:_SHORT], (spec, {}))[1][tables.id] = tables
+        self._key: _Key | None = None
+
+    def reset(self) -> None:
+        """Forget the key frame, as at the start of another stream."""
+        self._key = None
+
+    def decode(self, payload: bytes) -> FeatureFrame:
+        """Return the frame that was encoded, symbol for symbol, or raise a BitstreamError."""
+        fields, coded = header.parse(payload)
+        if isinstance(fields, header.KeyHeader):
+            return self._decode_key(payload, fields, coded)
+        return self._decode_delta(payload, fields, coded)
+
+    def _decode_key(self, payload: bytes, fields: header.KeyHeader, coded: bytes) -> FeatureFrame:
+        checksum = header.checksum(payload, 0)
+        if fields.fingerprint not in self._known:
+            raise UnknownSpec(fields.fingerprint)
+        spec, known = self._known[fields.fingerprint]
+        tables = known.get(fields.tables)
+        if tables is None:
+            raise UnknownTables(fields.tables)
+        grid = grid_of(spec.shape)
+        values = _decode_values(grid, spec, tables, fields, coded, None)
+        self._key = _Key(spec, tables, fields, checksum, Reference(grid, values))
+        return FeatureFrame(
+            fields.number, fields.pts, fields.source_width, fields.source_height, fields.rate, True, None,
+            grid.gather(values), spec.fingerprint,
+        )  # fmt: skip
+
+    def _decode_delta(self, payload: bytes, fields: header.DeltaHeader, coded: bytes) -> FeatureFrame:
+        key = self._key
+        if key is None:
+            raise MissingReference("a delta before any key frame")
+        first = key.fields
+        if fields.reference != first.number & 0xFFFF:
+            raise MissingReference(f"a delta of key {fields.reference}, the last key is {first.number}")
+        header.checksum(payload, key.checksum)
+        number, pts = first.number + fields.number_after, first.pts + fields.pts_after
+        if fields.rate != first.rate or max(number, pts) > header.MAX_NUMBER:
+            raise Malformed("a delta that does not follow its key")
+        grid = grid_of(key.spec.shape)
+        values = _decode_values(grid, key.spec, key.tables, fields, coded, key.reference)
+        return FeatureFrame(
+            number, pts, first.source_width, first.source_height, fields.rate, False, first.number,
+            grid.gather(values), key.spec.fingerprint,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Coded:
+    symbols: bytes
+    lanes: int
+    model: int
+    tail_steps: int
+
+
+class _Passes:
+    """Takes down the passes of a walk, then codes them with the cheapest model."""
+
+    def __init__(self) -> None:
+        self._passes: list[tuple[Kind, Indices, NDArray[np.uint8]]] = []
+
+    def __call__(
+        self, kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None, *, last: bool
+    ) -> NDArray[np.uint8]:
+        assert symbols is not None
+        self._passes.append((kind, contexts, symbols))
+        return symbols
+
+    def coded(self, tables: EntropyTables, rate: str, *, key: bool) -> _Coded:
+        """Return the coded symbols and how they were coded."""
+        coding = tables.coding
+        choices = [self._entries(coding, rate, key, model) for model in range(tables.models(key=key))]
+        model = min(range(len(choices)), key=lambda index: float(coding.bits.take(choices[index]).sum()))
+        entries = choices[model]
+        lanes = _lanes_for(len(entries))
+        ends = np.cumsum([len(symbols) for _, _, symbols in self._passes])
+        few = rans.tail_lanes(lanes)
+        tail_steps = _tail_steps(coding.bits.take(entries[ends[-2] :]), lanes, few)
+        frequency, start = coding.frequency.take(entries), coding.start.take(entries)
+        passes = list(zip(np.split(frequency, ends[:-1]), np.split(start, ends[:-1]), strict=True))
+        return _Coded(rans.encode(passes, lanes, tail_steps * few), lanes, model, tail_steps)
+
+    def _entries(self, coding: Coding, rate: str, key: bool, model: int) -> NDArray[np.uint32]:
+        maps = coding.maps(rate, key, model)
+        stride = np.uint32(coding.stride)
+        return np.concatenate([maps[kind].take(contexts) * stride + symbols for kind, contexts, symbols in self._passes])
+
+
+def _lanes_for(symbols: int) -> int:
+    """Return how many lanes code this many symbols: about 150 steps, where time and bytes meet."""
+    return next((lanes for lanes in rans.LANES if symbols <= 150 * lanes), rans.LANES[-1])
+
+
+def _tail_steps(bits: NDArray[np.float32], lanes: int, few: int) -> int:
+    """Return the length of the tail that fills the start states of the other lanes, given the last pass's bits."""
+    filled = int(np.searchsorted(bits[::-1].cumsum(), 16 * (lanes - few))) + 1
+    return min(filled, len(bits)) // few
+
+
+def _decode_values(
+    grid: Grid,
+    spec: FeatureSpec,
+    tables: EntropyTables,
+    fields: header.KeyHeader | header.DeltaHeader,
+    coded: bytes,
+    reference: Reference | None,
+) -> NDArray[np.int8]:
+    key = reference is None
+    if fields.model >= tables.models(key=key):
+        raise Malformed("a model that the tables do not have")
+    coding = tables.coding
+    maps = coding.maps(fields.rate, key, fields.model)
+    decoder = rans.Decoder(coded, fields.lanes, fields.tail)
+
+    def read(kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None, *, last: bool) -> NDArray[np.uint8]:
+        base = maps[kind].take(contexts) << np.uint32(rans.PRECISION)
+        return coding.slot_symbol.take(decoder.read(base, coding.slot_frequency, coding.slot_bias, last=last))
+
+    values = walk(grid, spec.symbol_max, reference, read, None)
+    decoder.finish()
+    return values
+
+
+def _check_fit(spec: FeatureSpec, tables: EntropyTables) -> None:
+    if (tables.channels, tables.symbol_max) != (spec.shape[0], spec.symbol_max):
+        raise ValueError(
+            f"entropy tables {tables.id}: expected {spec.shape[0]} channels in +-{spec.symbol_max} as in {spec.name}, "
+            f"got {tables.channels} in +-{tables.symbol_max}; fit them to this core"
+        )

@@ -1,0 +1,89 @@
+"""From a checkpoint to a head's folder: the graph, its manifest, and the proof that both do what torch does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core_network.spec import FeatureSpec
+from task_heads.manifest import MANIFEST_FILE, MODEL_FILE, parse_manifest
+from task_heads.runner import HeadRunner
+from task_heads.training.graph import export_graph
+from task_heads.training.recipes import Recipe, recipe
+
+__all__ = ["export_head", "write_head"]
+
+_SHIPPED = Path(__file__).parents[1]
+VERSION = "1.0.0"
+
+
+def export_head(checkpoint: Path, output: Path | None = None) -> Path:
+    """Write head.onnx and head.json of a checkpoint to `output` (default: the built-in head's folder); return the folder.
+
+    The default threshold is the one that was best on the validation split.
+    """
+    state = torch.load(checkpoint, weights_only=False)
+    name = str(state["name"])
+    kind = recipe(name)
+    spec = FeatureSpec.from_json(state["spec"])
+    head = kind.build(spec.shape, int(state["width"]))
+    head.load_state_dict(state["average"])
+    last = state["run"]["validation"][-1]
+    metrics = [
+        {"name": key, "value": value, "unit": "", "on": "validation split, whole pictures at rate default"}
+        for key, value in last.items()
+        if key not in ("step", "threshold")
+    ]
+    return write_head(name, kind, head, spec, output or _SHIPPED / name, threshold=float(last["threshold"]), metrics=metrics)
+
+
+def write_head(
+    name: str,
+    kind: Recipe,
+    head: torch.nn.Module,
+    spec: FeatureSpec,
+    folder: Path,
+    *,
+    threshold: float,
+    metrics: list[dict[str, Any]],
+) -> Path:
+    """Export a head's module and write its folder; raises HeadError when the result is not a valid head."""
+    threshold = round(threshold, 3)
+    example = kind.example(spec.shape, threshold)
+    outputs: tuple[str, ...] = head.outputs  # type: ignore[assignment]
+    model = export_graph(head, example, outputs)
+    text = kind.manifest
+    document = {
+        "format": 1,
+        "name": name,
+        "title": text["title"],
+        "description": text["description"],
+        "version": VERSION,
+        "licence": "Apache-2.0",
+        "spec": {"name": spec.name, "fingerprint": spec.fingerprint, "shape": list(spec.shape)},
+        "model": {"file": MODEL_FILE, "sha256": hashlib.sha256(model).hexdigest(), "size": len(model)},
+        "inputs": {"features": True, "view": True, "dt": True},
+        "state": text["state"],
+        "settings": [
+            {"name": "threshold", "title": text["setting"], "type": "number", "min": 0.05, "max": 0.95, "default": threshold}
+        ],
+        "needs": {},
+        "outputs": text["outputs"],
+        "labels": text["labels"],
+        "statistics": text["statistics"],
+        "draw": text["draw"],
+        "metrics": metrics,
+    }
+    parse_manifest(document, f"head {name}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in ((MODEL_FILE, model), (MANIFEST_FILE, (json.dumps(document, indent=1) + "\n").encode())):
+        partly = folder / f"{file}.part"
+        partly.write_bytes(content)
+        os.replace(partly, folder / file)
+    HeadRunner(folder, spec)
+    return folder

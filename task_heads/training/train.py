@@ -1,0 +1,275 @@
+"""Training of a head on frozen decoded features.
+
+    python -m featurecast train head configs/head_player_tracking.yaml --resume
+
+The core stays as it is: its features are recorded once (`pictures.py`) and the head sees nothing else.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from core_network.catalogue import Core, default_core, load_core
+from core_network.spec import FeatureSpec
+from core_network.training.memory import keep_freed_memory
+from core_network.training.targets import Targets, make_targets
+from task_heads.dataset import ROLES, FeatureDataset, Record
+from task_heads.training.pictures import Views, write_pictures
+from task_heads.training.recipes import Recipe, recipe
+
+__all__ = ["HeadTrainingConfig", "features_for", "load_records", "train_head"]
+
+CHECKPOINT_EVERY = 250
+
+
+@dataclass(frozen=True)
+class HeadTrainingConfig:
+    """What a run is; read from YAML, unknown keys are errors."""
+
+    name: str
+    seed: int
+    output: Path
+    features: Path
+    procedural: Path | None
+    steps: int
+    batch: int
+    learning_rate: float
+    validate_every: int
+    threads: int = 2
+    core: Path | None = None
+    warm_start: Path | None = None
+    views: Views = field(default_factory=Views)
+
+    @classmethod
+    def load(cls, path: Path) -> HeadTrainingConfig:
+        """Read the YAML file; raises ValueError in one line."""
+        try:
+            document = yaml.safe_load(Path(path).read_text())
+        except (OSError, yaml.YAMLError) as error:
+            raise ValueError(f"{path}: expected a YAML file, got {str(error).splitlines()[0]}") from None
+        if not isinstance(document, dict):
+            raise ValueError(f"{path}: expected a mapping of settings")
+        paths = ("output", "features", "procedural", "core", "warm_start")
+        values = {k: Path(v) if k in paths and v is not None else v for k, v in document.items()}
+        try:
+            if "views" in values:
+                values["views"] = Views(**values["views"])
+            config = cls(**values)
+        except TypeError as error:
+            raise ValueError(f"{path}: {str(error).split('__init__() ')[-1]}") from None
+        recipe(config.name)
+        return config
+
+    def core_to_use(self) -> Core:
+        """Return the frozen core: the default one unless a folder is named."""
+        return load_core(self.core) if self.core else default_core()
+
+
+def features_for(config: HeadTrainingConfig, root: Path) -> tuple[Path, Path]:
+    """Return the folders of training and validation features of this core, recording them when they are not there."""
+    core = config.core_to_use()
+    folders = []
+    for split in ("train", "validation"):
+        folder = config.features / f"{core.spec.fingerprint[:12]}-{split}"
+        if not (folder / "dataset.json").is_file():
+            views = config.views if split == "train" else Views(football=1, procedural=0)
+            write_pictures(
+                folder, core, root, procedural=config.procedural, splits=(split,), views=views, seed=config.seed,
+                threads=config.threads,
+            )  # fmt: skip
+        folders.append(folder)
+    return folders[0], folders[1]
+
+
+def load_records(folder: Path, spec: FeatureSpec, split: str) -> list[Record]:
+    """Return a dataset's records; raises ValueError on features of another core or a record of another split.
+
+    Records without a split (own recordings) are taken for training.
+    """
+    dataset = FeatureDataset(folder)
+    if dataset.spec.fingerprint != spec.fingerprint:
+        raise ValueError(f"{folder}: expected features of {spec.name} {spec.fingerprint[:12]}..., got those of another core")
+    records = list(dataset)
+    for record in records:
+        if record.split not in ((split, "") if split == "train" else (split,)):
+            raise ValueError(f"{folder}: expected records of the split {split}, {record.source} is of {record.split}")
+    return records
+
+
+def _target(record: Record, spec: FeatureSpec) -> tuple[Targets, NDArray[np.int64]]:
+    """Return the maps of one record, in px of the core's input, and the role at each centre [h, w] (-1 = none)."""
+    x0, y0, width, height, source_width, source_height = record.view
+    scale = np.array([width * spec.input_width / source_width, height * spec.input_height / source_height], np.float32)
+    shift = np.array([x0 * spec.input_width, y0 * spec.input_height], np.float32)
+    people = balls = None
+    roles = np.full(spec.shape[1:], -1, np.int64)
+    if record.truth.boxes is not None:
+        people = record.truth.boxes * np.tile(scale, 2) + np.tile(shift, 2)
+        for box, label in zip(people, record.truth.labels, strict=False):
+            column, row = ((box[:2] + box[2:]) / 2 // spec.stride).astype(int)
+            if label in ROLES and 0 <= row < roles.shape[0] and 0 <= column < roles.shape[1]:
+                roles[row, column] = ROLES.index(label)
+    if record.truth.balls is not None:
+        balls = record.truth.balls * scale + shift
+    return make_targets(people, balls, spec.input_height, spec.input_width), roles
+
+
+def _batch(records: Sequence[Record], spec: FeatureSpec, size: int, seed: int, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+    rng = np.random.default_rng([seed, step])
+    chosen = [records[i] for i in rng.integers(len(records), size=size)]
+    features = np.concatenate([spec.dequantise(r.symbols, r.rate) for r in chosen])
+    targets = [_target(record, spec) for record in chosen]
+    maps = {
+        f.name: torch.from_numpy(np.stack([np.asarray(getattr(t, f.name), np.float32) for t, _ in targets]))
+        for f in fields(Targets)
+    }
+    maps["role"] = torch.from_numpy(np.stack([roles for _, roles in targets]))
+    return torch.from_numpy(features), maps
+
+
+def _batches(
+    records: Sequence[Record], spec: FeatureSpec, config: HeadTrainingConfig, first: int
+) -> Iterator[tuple[int, tuple[Tensor, dict[str, Tensor]]]]:
+    """Yield (step, batch); batch n depends on the seed and n only, the next is made meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(_batch, records, spec, config.batch, config.seed, first)
+        for step in range(first, config.steps):
+            batch = following.result()
+            following = pool.submit(_batch, records, spec, config.batch, config.seed, step + 1)
+            yield step, batch
+        following.cancel()
+
+
+def warm_start(head: nn.Module, checkpoint: Path, probe: str) -> None:
+    """Begin with the probe head that trained with the core: same layers, thrown away otherwise."""
+    averaged: dict[str, Tensor] = torch.load(checkpoint, map_location="cpu", weights_only=False)["average"]
+    prefix = f"probes.{probe}."
+    weights = {name.removeprefix(prefix): value for name, value in averaged.items() if name.startswith(prefix)}
+    last = max(int(name.split(".")[0]) for name in weights)
+    net = head.net
+    assert isinstance(net, nn.Module)
+    own = net.state_dict()
+    for name, value in weights.items():
+        layer, rest = name.split(".", 1)
+        if int(layer) == last:
+            own[f"last.{rest}"][: len(value)] = value
+        else:
+            own[f"trunk.{name}"].copy_(value)
+    net.load_state_dict(own)
+
+
+def runner_of(head: nn.Module, kind: Recipe, spec: FeatureSpec, threshold: float = 0.3) -> Any:
+    """Return a function record -> outputs of the head on a first frame, as float32 arrays."""
+
+    def run(record: Record) -> tuple[NDArray[np.float32], ...]:
+        inputs = kind.example(spec.shape, threshold)
+        inputs["features"] = torch.from_numpy(spec.dequantise(record.symbols, record.rate))
+        inputs["view"] = torch.from_numpy(record.view)
+        with torch.no_grad():
+            return tuple(output.numpy() for output in head(*inputs.values()))
+
+    return run
+
+
+def train_head(config: HeadTrainingConfig, root: Path, *, resume: bool = False) -> Path:
+    """Record the features if need be, train, and return the checkpoint; progress on stderr, `<output>/record.json` is the record.
+
+    Raises ValueError on a dataset of another core or split.
+    """
+    kind = recipe(config.name)
+    spec = config.core_to_use().spec
+    train_folder, validation_folder = features_for(config, root)
+    records = load_records(train_folder, spec, "train")
+    holdout = load_records(validation_folder, spec, "validation")
+    keep_freed_memory()
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    wanted = "boxes" if config.name == "player_tracking" else "balls"
+    records = [record for record in records if getattr(record.truth, wanted) is not None]
+    config.output.mkdir(parents=True, exist_ok=True)
+    checkpoint = config.output / "checkpoint.pt"
+    head = kind.build(spec.shape, kind.width)
+    if config.warm_start is not None:
+        warm_start(head, config.warm_start, kind.probe)
+    average = copy.deepcopy(head)
+    optimiser = torch.optim.AdamW(head.parameters(), config.learning_rate, weight_decay=1e-3)
+    first = 0
+    run: dict[str, Any] = {
+        "head": config.name, "fingerprint": spec.fingerprint, "records": len(records), "curve": [], "validation": [],
+        "settings": {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items()},
+    }  # fmt: skip
+    if resume and checkpoint.is_file():
+        state = torch.load(checkpoint, weights_only=False)
+        if state["fingerprint"] != spec.fingerprint:
+            raise ValueError(f"{checkpoint}: trained on features of another core; start again without --resume")
+        head.load_state_dict(state["head"])
+        average.load_state_dict(state["average"])
+        optimiser.load_state_dict(state["optimiser"])
+        first, run = state["step"], state["run"]
+        print(f"resuming {checkpoint} at step {first}", file=sys.stderr)
+    started, smooth = time.monotonic(), {}
+    for step, (features, target) in _batches(records, spec, config, first):
+        head.train()
+        for group in optimiser.param_groups:
+            done = step / config.steps
+            group["lr"] = config.learning_rate * min(1.0, (step + 1) / 50) * (0.51 + 0.49 * math.cos(math.pi * done))
+        loss, parts = kind.loss(head, features, target)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(head.parameters(), 5.0)
+        optimiser.step()
+        _follow(average, head, min(0.995, (step + 1) / (step + 10)))
+        smooth = {k: 0.97 * smooth.get(k, v) + 0.03 * v for k, v in parts.items()}
+        at_end = step + 1 == config.steps
+        if (step + 1) % 20 == 0 or at_end:
+            speed = (step + 1 - first) / (time.monotonic() - started)
+            text = " ".join(f"{k} {v:.3f}" for k, v in smooth.items())
+            left = (config.steps - step - 1) / speed / 60
+            print(f"{config.name} {step + 1}/{config.steps} {speed:.2f} steps/s, {left:.1f} min left: {text}", file=sys.stderr, flush=True)
+            run["curve"].append({"step": step + 1, **{k: round(v, 4) for k, v in smooth.items()}})
+        if (step + 1) % config.validate_every == 0 or at_end:
+            average.eval()
+            result = kind.measure(runner_of(average, kind, spec), holdout)
+            run["validation"].append({"step": step + 1, **{k: round(v, 4) for k, v in result.items()}})
+            print(f"validation at {step + 1}: {json.dumps(run['validation'][-1])}", file=sys.stderr, flush=True)
+        if (step + 1) % CHECKPOINT_EVERY == 0 or at_end:
+            run["minutes"] = round((time.monotonic() - started) / 60, 1)
+            _save(checkpoint, {
+                "name": config.name, "fingerprint": spec.fingerprint, "spec": spec.to_json(), "width": kind.width,
+                "head": head.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
+                "step": step + 1, "run": run, "validation_features": str(validation_folder),
+            })  # fmt: skip
+            (config.output / "record.json").write_text(json.dumps(run, indent=1) + "\n")
+    return checkpoint
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, model: nn.Module, keep: float) -> None:
+    """Move the exponential moving average of the weights, which is what ships."""
+    for a, b in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if a.dtype.is_floating_point:
+            a.lerp_(b, 1 - keep)
+        else:
+            a.copy_(b)

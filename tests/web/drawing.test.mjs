@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { boxColour, drawResults } from '../../viewer/web/drawing.js';
+
+const labels = ['player', 'goalkeeper', 'referee'];
+/** @param {object} fields @returns {import('../../viewer/web/types.js').Box} */
+const box = (fields) => ({ xyxy: [0, 0, 10, 10], score: 1, label: 'player', ...fields });
+
+test('teams, labels and ids have colours of their own', () => {
+  const colours = [
+    boxColour(box({ team: 0 }), 'team', labels), boxColour(box({ team: 1 }), 'team', labels), boxColour(box({}), 'team', labels),
+    boxColour(box({ label: 'referee' }), 'team', labels),
+  ];
+  assert.equal(new Set(colours).size, 4);
+  assert.notEqual(boxColour(box({ id: 1 }), 'id', labels), boxColour(box({ id: 2 }), 'id', labels));
+  assert.equal(boxColour(box({ id: 3 }), 'id', labels), boxColour(box({ id: 3, label: 'referee' }), 'id', labels));
+  assert.notEqual(boxColour(box({}), 'label', labels), boxColour(box({ label: 'goalkeeper' }), 'label', labels));
+});
+
+/** A canvas context that keeps what is called on it. */
+function recorder() {
+  /** @type {[string, ...number[]][]} */
+  const calls = [];
+  const canvas = { width: 640, height: 360 };
+  const context = new Proxy({ canvas }, {
+    get: (target, name) => {
+      if (name === 'canvas') return canvas;
+      if (name === 'measureText') return () => ({ width: 10 });
+      return Reflect.get(target, name) ?? ((/** @type {number[]} */ ...values) => calls.push([String(name), ...values]));
+    },
+  });
+  return { context: /** @type {any} */ (context), calls };
+}
+
+test('source pixels become canvas pixels, after the canvas was cleared', () => {
+  const { context, calls } = recorder();
+  const result = {
+    head: 'h', boxes: [], points: [], trails: [], stats: {},
+    layers: [{ draw: /** @type {const} */ ({ kind: 'boxes', output: 'o' }), boxes: [box({ xyxy: [100, 200, 300, 400] })] }],
+  };
+  drawResults(context, [{ result, labels }], { sourceWidth: 1280, sourceHeight: 720 }, 1);
+  assert.deepEqual(calls[0], ['clearRect', 0, 0, 640, 360]);
+  const drawn = calls.find(([name]) => name === 'roundRect');
+  assert.deepEqual(drawn?.slice(0, 5), ['roundRect', 50, 100, 100, 100]);
+});

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { Figures, median } from '../../viewer/web/figures.js';
+
+test('median', () => {
+  assert.equal(median([]), 0);
+  assert.equal(median([5]), 5);
+  assert.equal(median([9, 1, 5]), 5);
+  assert.equal(median([9, 1, 5, 7]), 6);
+});
+
+test('figures are printed as plain numbers under the names that scripts read', () => {
+  const figures = new Figures();
+  figures.framesShown = 512;
+  figures.countFeatures(1000);
+  figures.countFeatures(2001);
+  figures.countHeads(4);
+  figures.countHeads(5.06);
+  figures.joinMs = 321.7;
+  const printed = figures.printed();
+  for (const name of ['frames_shown', 'frames_with_features', 'pairs_wrong', 'overlays_late', 'frames_dropped', 'feature_bytes_mean', 'head_ms', 'join_ms']) {
+    assert.match(printed[name], /^\d+(\.\d+)?$/, name);
+  }
+  assert.equal(printed.frames_shown, '512');
+  assert.equal(printed.feature_bytes_mean, '1501');
+  assert.equal(printed.head_ms, '4.5');
+  assert.equal(printed.join_ms, '322');
+});
+
+test('head times are those of the last frames', () => {
+  const figures = new Figures();
+  for (let i = 0; i < 100; i++) figures.countHeads(50);
+  for (let i = 0; i < 100; i++) figures.countHeads(5);
+  assert.equal(figures.headMs, 5);
+});

@@ -1,0 +1,239 @@
+/**
+ * From payloads back to features: the decoder of the bitstream, symbol for symbol the same as stream/bitstream.
+ * docs/wire.md has the layout.
+ */
+
+import { MissingReference, Malformed, UnknownSpec, UnknownTables } from './bitstream_errors.js';
+import { Reference, gridOf, walk } from './contexts.js';
+import { EntropyTables, RATES } from './entropy_tables.js';
+import { LANES, RansReader } from './rans.js';
+
+export { BitstreamError, Malformed, MissingReference, UnknownSpec, UnknownTables } from './bitstream_errors.js';
+export { EntropyTables } from './entropy_tables.js';
+
+/**
+ * @typedef {{name: string, input: [number, number], shape: [number, number, number], stride: number,
+ *   symbol_max: number, steps: Record<string, number[]>, weights_sha256: string}} SpecDocument
+ * @typedef {SpecDocument & {fingerprint: string}} FeatureSpec the spec as it is served, with its fingerprint
+ * @typedef {{spec: FeatureSpec, tables: EntropyTables}} Known
+ * @typedef {{spec: SpecDocument, fingerprint: string, tables: {id: string, base64: string}[]}} SpecAnswer
+ *
+ * @typedef {object} FeatureFrame
+ * @property {number} number decode order of the programme, from 0
+ * @property {number} pts 90 kHz ticks
+ * @property {number} sourceWidth pixels
+ * @property {number} sourceHeight pixels
+ * @property {string} rate
+ * @property {boolean} key
+ * @property {number | null} reference number of the key frame that a delta refers to
+ * @property {Int8Array} symbols [C, H, W]
+ * @property {string} fingerprint
+ *
+ * @typedef {{rate: number, lanes: number, model: number, tail: number, coded: Uint8Array}} Common
+ * @typedef {Common & {fingerprint: string, tables: string, number: number, pts: number, sourceWidth: number,
+ *   sourceHeight: number}} KeyHeader
+ * @typedef {Common & {reference: number, numberAfter: number, ptsAfter: number}} DeltaHeader
+ */
+
+const MAGIC = 0xf1;
+const CRC_END = 5;
+const MAX_SIZE = 65535;
+const SHORT = 8;
+
+/** Decodes payloads of the specs and tables that it was given; holds the last key frame. */
+export class BitstreamDecoder {
+  #known;
+  /** @type {(Known & {fields: KeyHeader, checksum: number, reference: Reference}) | null} */
+  #key = null;
+
+  /** @param {readonly Known[]} known is looked at again for every key frame, so that it may grow */
+  constructor(known) {
+    this.#known = known;
+  }
+
+  /** Forget the key frame, as at the start of another stream. */
+  reset() {
+    this.#key = null;
+  }
+
+  /**
+   * The frame that was encoded; throws a BitstreamError, whatever the bytes.
+   *
+   * @param {Uint8Array} payload
+   * @returns {FeatureFrame}
+   */
+  decode(payload) {
+    const fields = parse(payload);
+    return 'tables' in fields ? this.#decodeKey(payload, fields) : this.#decodeDelta(payload, fields);
+  }
+
+  /**
+   * @param {Uint8Array} payload
+   * @param {KeyHeader} fields
+   * @returns {FeatureFrame}
+   */
+  #decodeKey(payload, fields) {
+    const checksum = verified(payload, 0);
+    const ofSpec = this.#known.filter(({ spec }) => spec.fingerprint.startsWith(fields.fingerprint));
+    if (!ofSpec.length) throw new UnknownSpec(fields.fingerprint);
+    const known = ofSpec.find(({ tables }) => tables.id === fields.tables);
+    if (!known) throw new UnknownTables(fields.tables);
+    const { spec, tables } = known;
+    const values = decodeValues(spec, tables, fields, null);
+    const grid = gridOf(spec.shape);
+    this.#key = { spec, tables, fields, checksum, reference: new Reference(grid, values) };
+    const { number, pts, sourceWidth, sourceHeight } = fields;
+    return {
+      number, pts, sourceWidth, sourceHeight, rate: RATES[fields.rate], key: true, reference: null,
+      symbols: grid.gather(values), fingerprint: spec.fingerprint,
+    };
+  }
+
+  /**
+   * @param {Uint8Array} payload
+   * @param {DeltaHeader} fields
+   * @returns {FeatureFrame}
+   */
+  #decodeDelta(payload, fields) {
+    const key = this.#key;
+    if (!key) throw new MissingReference('a delta before any key frame');
+    const first = key.fields;
+    if (fields.reference !== first.number % 0x10000) {
+      throw new MissingReference(`a delta of key ${fields.reference}, the last key is ${first.number}`);
+    }
+    verified(payload, key.checksum);
+    const number = first.number + fields.numberAfter;
+    const pts = first.pts + fields.ptsAfter;
+    if (fields.rate !== first.rate || Math.max(number, pts) > Number.MAX_SAFE_INTEGER) {
+      throw new Malformed('a delta that does not follow its key');
+    }
+    const values = decodeValues(key.spec, key.tables, fields, key.reference);
+    return {
+      number, pts, sourceWidth: first.sourceWidth, sourceHeight: first.sourceHeight, rate: RATES[fields.rate],
+      key: false, reference: first.number, symbols: gridOf(key.spec.shape).gather(values),
+      fingerprint: key.spec.fingerprint,
+    };
+  }
+}
+
+/**
+ * What heads see of a frame: symbol times step, [1, C, H, W].
+ *
+ * @param {FeatureSpec} spec
+ * @param {FeatureFrame} frame
+ * @returns {Float32Array}
+ */
+export function dequantise(spec, frame) {
+  const [channels, height, width] = spec.shape;
+  const steps = Float32Array.from(spec.steps[frame.rate]);
+  const features = new Float32Array(frame.symbols.length);
+  for (let channel = 0, at = 0; channel < channels; channel++) {
+    const step = steps[channel];
+    for (const end = at + height * width; at < end; at++) features[at] = frame.symbols[at] * step;
+  }
+  return features;
+}
+
+/**
+ * What a decoder needs, from the server's answer to GET /spec/{fingerprint}; throws RangeError when tables are damaged
+ * or do not fit the spec.
+ *
+ * @param {SpecAnswer} answer
+ * @returns {Known[]}
+ */
+export function knownFrom(answer) {
+  const spec = { ...answer.spec, fingerprint: answer.fingerprint };
+  return answer.tables.map(({ id, base64 }) => {
+    const tables = new EntropyTables(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)), id);
+    if (tables.channels !== spec.shape[0] || tables.symbolMax !== spec.symbol_max) {
+      throw new RangeError(`entropy tables ${id} do not fit ${spec.name}`);
+    }
+    return { spec, tables };
+  });
+}
+
+/**
+ * @param {FeatureSpec} spec
+ * @param {EntropyTables} tables
+ * @param {Common} fields
+ * @param {Reference | null} reference
+ */
+function decodeValues(spec, tables, fields, reference) {
+  const bases = tables.basesOf(fields.rate, !reference, fields.model);
+  if (!bases) throw new Malformed('a model that the tables do not have');
+  const reader = new RansReader(fields.coded, fields.lanes, fields.tail);
+  return walk(gridOf(spec.shape), spec.symbol_max, reference, (kind, contexts, count, symbols, last) => {
+    const of = bases[kind];
+    for (let index = 0; index < count; index++) contexts[index] = of[contexts[index]];
+    if (last) reader.readLast(contexts, count, tables.slots, symbols);
+    else reader.read(contexts, count, tables.slots, symbols);
+  });
+}
+
+/**
+ * A payload's header and coded symbols; the checksum is not looked at.
+ *
+ * @param {Uint8Array} payload
+ * @returns {KeyHeader | DeltaHeader}
+ */
+function parse(payload) {
+  if (payload.length <= CRC_END + 1 || payload[0] !== MAGIC) throw new Malformed('not a payload of this format and version');
+  const flags = payload[CRC_END];
+  const [rate, lanes, model] = [(flags >> 1) & 3, LANES[(flags >> 3) & 7], flags >> 6];
+  let at = CRC_END + 1;
+  /** @param {number} count */
+  const raw = (count) => {
+    const part = payload.subarray(at, at + count);
+    if (part.length < count) throw new Malformed('the header is cut off');
+    at += count;
+    return part;
+  };
+  const leb = (most = Number.MAX_SAFE_INTEGER) => {
+    let number = 0;
+    for (let shift = 0; shift < 56; shift += 7) {
+      const [byte] = raw(1);
+      // Bitwise operators would cut it to 32 bits.
+      number += (byte & 127) * 2 ** shift;
+      if (byte < 128) {
+        if (number > most) break;
+        return number;
+      }
+    }
+    throw new Malformed('a number out of range');
+  };
+  if (flags & 1) {
+    const [fingerprint, tables] = [hex(raw(SHORT / 2)), hex(raw(SHORT / 2))];
+    const [number, pts] = [leb(), leb()];
+    const [sourceWidth, sourceHeight, tail] = [leb(MAX_SIZE), leb(MAX_SIZE), leb()];
+    if (!sourceWidth || !sourceHeight) throw new Malformed('a source without a size');
+    const coded = payload.subarray(at);
+    return { rate, lanes, model, fingerprint, tables, number, pts, sourceWidth, sourceHeight, tail, coded };
+  }
+  const [low, high] = raw(2);
+  const [numberAfter, ptsAfter, tail] = [leb(), leb(), leb()];
+  return { rate, lanes, model, reference: low | (high << 8), numberAfter, ptsAfter, tail, coded: payload.subarray(at) };
+}
+
+/**
+ * The checksum of a payload; throws Malformed when it is not the one that it carries.
+ *
+ * @param {Uint8Array} payload
+ * @param {number} referenceChecksum
+ */
+function verified(payload, referenceChecksum) {
+  const carried = (payload[1] | (payload[2] << 8) | (payload[3] << 16) | (payload[4] << 24)) >>> 0;
+  let crc = ~referenceChecksum;
+  for (let at = CRC_END; at < payload.length; at++) crc = CRC_TABLE[(crc ^ payload[at]) & 255] ^ (crc >>> 8);
+  if (~crc >>> 0 !== carried) throw new Malformed('the checksum does not fit');
+  return carried;
+}
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? (byte >>> 1) ^ 0xedb88320 : byte >>> 1;
+  return byte;
+});
+
+/** @param {Uint8Array} bytes */
+function hex(bytes) {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,236 @@
+/** The panel beside the video: head picker with settings, statistics, diagnostics. Built from the manifests alone. */
+
+/** @import {Head} from './heads.js' */
+/** @import {Manifest} from './types.js' */
+
+/** Figures that change 30 times a second cannot be read. */
+const REFRESH_MS = 250;
+
+/** What the diagnostics call their figures; the names are stable, scripts read them. */
+const FIGURES = /** @type {const} */ ({
+  frames_shown: 'Frames shown',
+  frames_with_features: 'Frames with features',
+  pairs_wrong: 'Wrong pairs',
+  overlays_late: 'Late overlays',
+  frames_dropped: 'Frames dropped',
+  features_refused: 'Features refused',
+  feature_bytes_mean: 'Features per frame (bytes)',
+  head_ms: 'Heads per frame (ms)',
+  join_ms: 'Join (ms)',
+  first_overlay_ms: 'First overlay (ms)',
+});
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string>} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {HTMLElement}
+ */
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+/** Shows the heads and reports what the viewer chooses. */
+export class HeadPicker {
+  #shape = '';
+
+  /**
+   * @param {HTMLElement} list
+   * @param {HTMLElement} empty what to say without heads
+   * @param {{turn(name: string, on: boolean): void, set(head: string, name: string, value: number): void}} actions
+   */
+  constructor(list, empty, actions) {
+    this.list = list;
+    this.empty = empty;
+    this.actions = actions;
+  }
+
+  /** @param {Head[]} heads */
+  show(heads) {
+    // Rebuilding takes the focus away, so it is done only when there are other heads than before.
+    const shape = heads.map((head) => `${head.name} ${head.manifest?.model.sha256 ?? ''}`).join('\n');
+    if (shape !== this.#shape) {
+      this.#shape = shape;
+      this.list.replaceChildren(...heads.map((head, index) => this.#item(head, index)));
+    }
+    this.empty.hidden = heads.length > 0;
+    this.empty.textContent = 'This server offers no heads.';
+    for (const head of heads) this.#update(head);
+  }
+
+  /**
+   * @param {Head} head
+   * @param {number} index
+   */
+  #item(head, index) {
+    const title = element('span', { class: 'title' }, head.title);
+    if (index < 9) title.append(element('kbd', { 'aria-hidden': 'true' }, String(index + 1)));
+    const control = element('input', {
+      'type': 'checkbox', 'role': 'switch', 'class': 'switch', 'data-head': head.name, 'aria-describedby': `reason-${head.name}`,
+    });
+    control.addEventListener('change', () => {
+      this.actions.turn(head.name, /** @type {HTMLInputElement} */ (control).checked);
+    });
+    const choice = element('label', { class: 'choice' }, title, control, element('span', { class: 'about' }, head.description));
+    const reason = element('p', { class: 'reason', id: `reason-${head.name}`, role: 'status' });
+    const item = element('li', { 'class': 'head', 'data-name': head.name }, choice, reason);
+    if (head.manifest?.settings?.length) item.append(this.#settings(head, head.manifest));
+    return item;
+  }
+
+  /**
+   * @param {Head} head
+   * @param {Manifest} manifest
+   */
+  #settings(head, manifest) {
+    const box = element('div', { class: 'settings' });
+    for (const setting of manifest.settings ?? []) {
+      const control = /** @type {HTMLInputElement} */ (element('input', { 'data-setting': `${head.name}.${setting.name}` }));
+      const label = element('label', {}, element('span', {}, setting.title));
+      if (setting.type === 'boolean') {
+        control.type = 'checkbox';
+        control.checked = setting.default >= 0.5;
+        control.addEventListener('change', () => this.actions.set(head.name, setting.name, Number(control.checked)));
+        label.append(control);
+      } else {
+        const [least, most] = [setting.min ?? 0, setting.max ?? 1];
+        const value = element('output', {}, setting.default.toPrecision(2));
+        Object.assign(control, { type: 'range', min: String(least), max: String(most), step: String((most - least) / 100) });
+        control.value = String(setting.default);
+        control.addEventListener('input', () => {
+          value.textContent = control.valueAsNumber.toPrecision(2);
+          this.actions.set(head.name, setting.name, control.valueAsNumber);
+        });
+        label.append(value, control);
+      }
+      box.append(label);
+    }
+    return box;
+  }
+
+  /** @param {Head} head */
+  #update(head) {
+    const item = /** @type {HTMLElement} */ (this.list.querySelector(`[data-name="${head.name}"]`));
+    item.dataset.state = head.state;
+    item.dataset.usable = String(head.usable);
+    const control = /** @type {HTMLInputElement} */ (item.querySelector('.switch'));
+    control.checked = head.state === 'on' || head.state === 'loading';
+    control.disabled = !head.usable;
+    const reason = /** @type {HTMLElement} */ (item.querySelector('.reason'));
+    const text = head.state === 'failed' ? `Stopped: ${head.reason}` : head.reason;
+    if (reason.textContent !== text) reason.textContent = text;
+    reason.hidden = !text;
+    const settings = /** @type {HTMLElement | null} */ (item.querySelector('.settings'));
+    if (settings) settings.hidden = !control.checked;
+  }
+}
+
+/** The statistics of the heads that are on. */
+export class StatisticsPanel {
+  #shape = '';
+  /** @type {Map<string, Record<string, number>>} */
+  #values = new Map();
+  #timer = 0;
+
+  /**
+   * @param {HTMLElement} section hidden while there is nothing to show
+   * @param {HTMLElement} body
+   */
+  constructor(section, body) {
+    this.section = section;
+    this.body = body;
+  }
+
+  /** @param {Manifest[]} manifests of the heads that are on */
+  show(manifests) {
+    const shape = manifests.map((manifest) => manifest.name).join('\n');
+    if (shape === this.#shape) return;
+    this.#shape = shape;
+    this.#values = new Map([...this.#values].filter(([name]) => manifests.some((manifest) => manifest.name === name)));
+    const tables = manifests.flatMap((manifest) => tablesOf(manifest).map((table) => this.#table(manifest, table)));
+    this.body.replaceChildren(...tables);
+    this.section.hidden = !tables.length;
+    this.#refresh();
+  }
+
+  /**
+   * @param {Manifest} manifest
+   * @param {{title: string, statistics: string[]}} table
+   */
+  #table(manifest, table) {
+    const list = element('dl');
+    for (const name of table.statistics) {
+      const statistic = manifest.statistics?.find((item) => item.name === name);
+      if (!statistic) continue;
+      const value = element('dd', {
+        'data-statistic': `${manifest.name}.${name}`, 'data-decimals': String(statistic.decimals ?? 0), 'data-unit': statistic.unit,
+      });
+      list.append(element('div', { class: 'pair', title: statistic.definition }, element('dt', {}, statistic.title), value));
+    }
+    return element('div', { class: 'table' }, element('h3', {}, table.title), list);
+  }
+
+  /**
+   * @param {string} head
+   * @param {Record<string, number>} stats
+   */
+  update(head, stats) {
+    this.#values.set(head, stats);
+    if (!this.#timer) this.#timer = window.setTimeout(() => this.#refresh(), REFRESH_MS);
+  }
+
+  #refresh() {
+    this.#timer = 0;
+    for (const cell of /** @type {NodeListOf<HTMLElement>} */ (this.body.querySelectorAll('[data-statistic]'))) {
+      const [head, name] = (cell.dataset.statistic ?? '').split('.');
+      const value = this.#values.get(head)?.[name];
+      if (value === undefined) {
+        cell.textContent = '–';
+      } else {
+        cell.replaceChildren(value.toFixed(Number(cell.dataset.decimals)));
+        if (cell.dataset.unit) cell.append(element('span', { class: 'unit' }, cell.dataset.unit));
+      }
+    }
+  }
+}
+
+/**
+ * The tables of a manifest; a head that declares none shows all its statistics in one.
+ *
+ * @param {Manifest} manifest
+ * @returns {{title: string, statistics: string[]}[]}
+ */
+export function tablesOf(manifest) {
+  const tables = (manifest.draw ?? []).filter((draw) => draw.kind === 'table');
+  if (tables.length) return tables;
+  const statistics = (manifest.statistics ?? []).map((statistic) => statistic.name);
+  return statistics.length ? [{ title: manifest.title, statistics }] : [];
+}
+
+/** The figures of the diagnostics. */
+export class DiagnosticsPanel {
+  /** @type {Map<string, HTMLElement>} */
+  #cells = new Map();
+
+  /**
+   * @param {HTMLElement} list
+   * @param {() => Record<string, string>} read
+   */
+  constructor(list, read) {
+    for (const [name, title] of Object.entries(FIGURES)) {
+      const cell = element('dd', { 'data-stat': name }, '0');
+      this.#cells.set(name, cell);
+      list.append(element('div', { class: 'pair' }, element('dt', {}, title), cell));
+    }
+    setInterval(() => {
+      // Also while closed: scripts read these figures.
+      for (const [name, value] of Object.entries(read())) {
+        const cell = this.#cells.get(name);
+        if (cell && cell.textContent !== value) cell.textContent = value;
+      }
+    }, REFRESH_MS);
+  }
+}

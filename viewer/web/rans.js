@@ -1,0 +1,146 @@
+/**
+ * Interleaved range asymmetric numeral systems, the reading side: 12-bit probabilities, 32-bit lane states, 16-bit
+ * words. The counterpart of stream/bitstream/rans.py; docs/wire.md has the layout.
+ */
+
+import { Malformed } from './bitstream_errors.js';
+
+/** Lane counts; the position is what the header records. */
+export const LANES = [2, 4, 8, 16, 32, 64, 128, 256];
+export const PRECISION = 12;
+export const TOTAL = 1 << PRECISION;
+
+/** Most steps of one frame: no bytes can make a decoder work longer than this. */
+const MAX_STEPS = 2048;
+const LOW = 0x10000;
+
+/** Lane states and words of one frame, read pass by pass. */
+export class RansReader {
+  #lanes;
+  #few;
+  #tailSteps;
+  #state;
+  #words;
+  /** Words in `#words`, and how many of them came in the payload. */
+  #count;
+  #sent;
+  #at = 0;
+  #stepsLeft = MAX_STEPS;
+
+  /**
+   * @param {Uint8Array} coded
+   * @param {number} lanes
+   * @param {number} tailSteps
+   */
+  constructor(coded, lanes, tailSteps) {
+    this.#lanes = lanes;
+    this.#few = Math.max(1, lanes >> 3);
+    this.#tailSteps = tailSteps;
+    this.#state = new Uint32Array(lanes);
+    const used = readStates(coded, this.#state);
+    if ((coded.length - used) % 2) throw new Malformed('half a word at the end');
+    this.#sent = this.#count = (coded.length - used) / 2;
+    // Room for the words that ride in the lanes, and for one more read of every lane past the end.
+    this.#words = new Uint16Array(this.#count + 2 * lanes);
+    for (let word = 0; word < this.#count; word++) {
+      this.#words[word] = coded[used + 2 * word] | (coded[used + 2 * word + 1] << 8);
+    }
+  }
+
+  /**
+   * Read `count` symbols, symbol i with the slot table that begins at `bases[i]`.
+   *
+   * @param {Uint32Array} bases
+   * @param {number} count
+   * @param {import('./entropy_tables.js').Slots} slots
+   * @param {Uint8Array} symbols
+   */
+  read(bases, count, slots, symbols) {
+    this.#pop(bases, 0, count, slots, symbols, this.#lanes);
+  }
+
+  /**
+   * Read the last pass, whose end is the tail; throws Malformed unless every lane and word ends as it began.
+   *
+   * @param {Uint32Array} bases
+   * @param {number} count
+   * @param {import('./entropy_tables.js').Slots} slots
+   * @param {Uint8Array} symbols
+   */
+  readLast(bases, count, slots, symbols) {
+    const tail = this.#tailSteps * this.#few;
+    if (tail > count) throw new Malformed('a tail longer than its pass');
+    this.#pop(bases, 0, count - tail, slots, symbols, this.#lanes);
+    for (let lane = this.#few; lane < this.#lanes; lane++) {
+      if (this.#state[lane] - LOW >= LOW) throw new Malformed('a lane ends beyond its range');
+      this.#words[this.#count++] = this.#state[lane] - LOW;
+    }
+    this.#pop(bases, count - tail, count, slots, symbols, this.#few);
+    let clean = this.#at >= this.#sent;
+    for (let lane = 0; lane < this.#few; lane++) clean &&= this.#state[lane] === LOW;
+    for (let word = this.#at; word < this.#count; word++) clean &&= this.#words[word] === 0;
+    if (!clean) throw new Malformed('the lanes do not end where they began');
+  }
+
+  /**
+   * @param {Uint32Array} bases
+   * @param {number} from
+   * @param {number} to
+   * @param {import('./entropy_tables.js').Slots} slots
+   * @param {Uint8Array} symbols
+   * @param {number} lanes
+   */
+  #pop(bases, from, to, slots, symbols, lanes) {
+    this.#stepsLeft -= Math.ceil((to - from) / lanes);
+    if (this.#stepsLeft < 0) throw new Malformed(`more than ${MAX_STEPS} steps`);
+    const { symbol, frequency, bias } = slots;
+    const state = this.#state;
+    const words = this.#words;
+    const count = this.#count;
+    let at = this.#at;
+    let lane = 0;
+    for (let index = from; index < to; index++) {
+      const x = state[lane];
+      const slot = bases[index] + (x & (TOTAL - 1));
+      symbols[index] = symbol[slot];
+      let next = Math.imul(frequency[slot], x >>> PRECISION) + bias[slot];
+      if (next >>> 0 < LOW) next = (next << 16) | words[at++];
+      state[lane] = next;
+      if (++lane === lanes) {
+        lane = 0;
+        if (at > count) break;
+      }
+    }
+    if (at > count) throw new Malformed('more words than were sent');
+    this.#at = at;
+  }
+}
+
+/**
+ * Read the final states (four bits of length per lane, then the bits below the highest of each) and return how many
+ * bytes they took.
+ *
+ * @param {Uint8Array} coded
+ * @param {Uint32Array} state
+ */
+function readStates(coded, state) {
+  const half = state.length / 2;
+  let at = half;
+  let held = 0;
+  let bits = 0;
+  for (let lane = 0; lane < state.length; lane++) {
+    const length = 16 + ((coded[lane >> 1] >> (lane & 1 ? 4 : 0)) & 15);
+    // At most 7 + 31 bits are held at a time: more than a bitwise operator takes, less than 2^53.
+    while (bits < length) {
+      if (at >= coded.length) throw new Malformed('the lane states are cut off');
+      held += coded[at++] * 2 ** bits;
+      bits += 8;
+    }
+    const value = held % 2 ** length;
+    state[lane] = 2 ** length + value;
+    held = (held - value) / 2 ** length;
+    bits -= length;
+  }
+  if (held) throw new Malformed('bits beyond the lane states');
+  return at;
+}
