@@ -37,9 +37,9 @@ class FeatureSpec:
         channels, height, width = self.shape
         if (height * self.stride, width * self.stride) != (self.input_height, self.input_width):
             raise ValueError(
-                f"feature spec {self.name}: a {self.input_width}x{self.input_height} input at stride {self.stride} "
-                f"expects a {self.input_width // self.stride}x{self.input_height // self.stride} grid, "
-                f"got {width}x{height}"
+                f"feature spec {self.name}: at stride {self.stride} a {self.input_width}x{self.input_height} input "
+                f"expects a {self.input_width // self.stride}x{self.input_height // self.stride} "
+                f"grid, got {width}x{height}"
             )
         for rate in RATES:
             steps = len(self.steps.get(rate, ()))

@@ -33,7 +33,11 @@ class BenchRun:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {"name": self.name, "reason": self.reason, "figures": [asdict(figure) for figure in self.figures]}
+        return {
+            "name": self.name,
+            "reason": self.reason,
+            "figures": [asdict(figure) for figure in self.figures],
+        }
 
 
 def run_benches(names: Sequence[str], root: Path | None) -> Iterator[BenchRun]:
@@ -53,7 +57,8 @@ def markdown(run: BenchRun) -> str:
     rows += [(figure.title, figure.shown(), figure.wanted, figure.verdict()) for figure in run.figures]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "".join(
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |\n" for row in rows
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |\n"
+        for row in rows
     )
 
 

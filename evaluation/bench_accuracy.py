@@ -14,7 +14,9 @@ __all__ = ["measure"]
 def measure(root: Path | None) -> list[Figure]:
     """Score the shipped heads at rate `default`."""
     if root is None:
-        raise NotMeasured("the labelled stills are not here; name the folder that holds splits.csv with --data")
+        raise NotMeasured(
+            "the labelled stills are not here; name the folder that holds splits.csv with --data"
+        )
     try:
         score = score_core(root, default_core())
     except FileNotFoundError as error:

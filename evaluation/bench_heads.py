@@ -46,7 +46,7 @@ def measure(root: Path | None) -> list[Figure]:
 
 
 def _decoded_frames(clip: Path) -> list[Seen]:
-    """Return the features [1, C, H, W] and the view [6] of the clip's first frames, as a viewer decodes them."""
+    """Return features [1, C, H, W] and view [6] of the clip's first frames, as a viewer decodes them."""
     encoder = FeatureEncoder(default_core(), rate="default")
     spec = encoder.spec
     seen = []
@@ -54,7 +54,9 @@ def _decoded_frames(clip: Path) -> list[Seen]:
         for frame in islice(source, _FRAMES):
             latent, _ = encoder.latent(encoder.prepare(frame)[0])
             features = spec.dequantise(spec.quantise(latent, "default"), "default")
-            view = View.letterbox(frame.source_width, frame.source_height, spec.input_width, spec.input_height)
+            view = View.letterbox(
+                frame.source_width, frame.source_height, spec.input_width, spec.input_height
+            )
             seen.append((features, view.as_array()))
     return seen
 

@@ -25,7 +25,7 @@ BALL_RADIUS_AT_1920 = 12.0
 
 @dataclass(frozen=True)
 class CoreAccuracy:
-    """People: AP at IoU 0.5 and 0.75 over every detection, and the recall that these reach. Ball: as displayed."""
+    """People: AP at IoU 0.5 and 0.75 over every detection, and their recall. Ball: as displayed."""
 
     stills: int
     people: int
@@ -49,7 +49,7 @@ class CoreAccuracy:
 
 
 def score_core(root: Path, core: Core, rate: str = "default") -> CoreAccuracy:
-    """Score `player_tracking` and `ball_statistics` on the report stills, features coded and decoded at `rate`.
+    """Score the shipped heads on the report stills, features coded and decoded at `rate`.
 
     Raises FileNotFoundError when the folder has no such stills.
     """
@@ -95,4 +95,6 @@ def _viewed(
 def _rows(result: dict[str, Any], kind: str, corners: str) -> NDArray[np.float64]:
     """Return coordinates and score of a result's boxes [n, 5] or points [n, 3]."""
     columns = 5 if kind == "boxes" else 3
-    return np.array([[*row[corners], row["score"]] for row in result.get(kind, ())], np.float64).reshape(-1, columns)
+    return np.array([[*row[corners], row["score"]] for row in result.get(kind, ())], np.float64).reshape(
+        -1, columns
+    )

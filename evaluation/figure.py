@@ -25,7 +25,9 @@ class Figure:
     def shown(self) -> str:
         """Return the number as people read it."""
         size = abs(self.value)
-        digits = 0 if size >= 100 or self.value == int(self.value) else 1 if size >= 10 else 2 if size >= 1 else 3
+        digits = (
+            0 if size >= 100 or self.value == int(self.value) else 1 if size >= 10 else 2 if size >= 1 else 3
+        )
         return f"{self.value:.{digits}f} {self.unit}".strip()
 
     @property

@@ -41,4 +41,6 @@ def _read(path: Path) -> LabelledStill:
     rows = np.array([line.split() for line in lines if line.strip()], np.float64).reshape(-1, 5)
     centres, halves = rows[:, 1:3] * size, rows[:, 3:5] * size / 2
     ball = rows[:, 0] == _BALL
-    return LabelledStill(path, int(size[0]), np.hstack([centres - halves, centres + halves])[~ball], centres[ball])
+    return LabelledStill(
+        path, int(size[0]), np.hstack([centres - halves, centres + halves])[~ball], centres[ball]
+    )

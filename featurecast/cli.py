@@ -54,7 +54,9 @@ def _missing_extra(error: ModuleNotFoundError) -> str | None:
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS:
         return None
-    return f"this command needs {package}, which is not installed: pip install 'featurecast[{EXTRAS[package]}]'"
+    return (
+        f"this command needs {package}, which is not installed: pip install 'featurecast[{EXTRAS[package]}]'"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -28,7 +28,9 @@ class ServeConfig(BaseModel):
     host: str = "127.0.0.1"
     port: Port = Field(8080, description="0 takes a free one")
     rate: Literal["lossless", "high", "default", "low"] = "default"
-    video_kbps: Annotated[int, Field(ge=100, le=100_000)] | None = Field(None, description="None: by the size")
+    video_kbps: Annotated[int, Field(ge=100, le=100_000)] | None = Field(
+        None, description="None: by the size"
+    )
     max_viewers: Annotated[int, Field(ge=1)] = 64
     ice_hosts: tuple[str, ...] = Field(("127.0.0.1",), description="addresses that media is sent from")
     heads: Path | None = Field(None, description="folder of further heads, one folder each")
@@ -39,7 +41,7 @@ Config = TypeVar("Config", bound=BaseModel)
 
 
 def load_config(kind: type[Config], path: Path | None, arguments: argparse.Namespace) -> Config:
-    """Read the file, if one is named, and lay the given options over it; a wrong key or value is refused by name."""
+    """Read the file, if one is named, and lay the given options over it; mistakes are refused by name."""
     document: object = {}
     if path is not None:
         with refuse(UnicodeDecodeError):

@@ -13,7 +13,7 @@ __all__ = ["HeadShelf"]
 
 
 class HeadShelf:
-    """A registry seen by one broadcast: heads for other features are listed with their reason, and not served."""
+    """A registry as one broadcast offers it: heads for other features are listed, and not served."""
 
     def __init__(self, registry: Registry, spec: FeatureSpec) -> None:
         """Offer what `registry` found to viewers of features of this spec."""
@@ -24,7 +24,7 @@ class HeadShelf:
         return self._registry.catalogue(self._spec)
 
     def file(self, name: str, file: str) -> Path | None:
-        """Return the path of a head's file, or None when the head is unknown, broken or for other features."""
+        """Return the path of a head's file, or None when that head cannot be used here."""
         try:
             found = self._registry.get(name)
             assert found.manifest is not None

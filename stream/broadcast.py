@@ -22,7 +22,7 @@ from stream.subscription import PacketisedFrame, Subscription
 from stream.sync import KeyFrameGate
 
 if TYPE_CHECKING:
-    from stream.source import Source, SourceFrame
+    from stream.source import Source
     from stream.video_encoder import VideoEncoder, VideoUnit
 
 __all__ = ["Broadcast"]
@@ -87,7 +87,7 @@ class Broadcast:
         self._opened = self._open_source()
 
     async def run(self) -> None:
-        """Broadcast until cancelled or until a source without loop has ended; a failing source is opened again."""
+        """Broadcast until cancelled or until the source has ended; a failing source is opened again."""
         try:
             async with asyncio.TaskGroup() as group:
                 sending = group.create_task(self._send_frames(), name="broadcast: send")
@@ -161,7 +161,9 @@ class Broadcast:
             await asyncio.sleep(retry_s)
             retry_s = min(2 * retry_s, _LAST_RETRY_S)
 
-    async def _in_source_thread(self, play: Callable[[asyncio.AbstractEventLoop, threading.Event], None]) -> None:
+    async def _in_source_thread(
+        self, play: Callable[[asyncio.AbstractEventLoop, threading.Event], None]
+    ) -> None:
         # A daemon thread of its own: a camera that hangs in a read must not hold up the end of the program.
         loop = asyncio.get_running_loop()
         stop, done = threading.Event(), loop.create_future()

@@ -9,14 +9,16 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import urljoin, urlsplit
 
 import av
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.codecs import get_capabilities
 from aiortc.mediastreams import MediaStreamError
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, Type
 
 from stream.carriage import join_chunks
 from stream.rtc_private import gather_on
@@ -59,8 +61,10 @@ async def watch(url: str, *, token: str | None = None) -> AsyncGenerator[Receive
     session_url: str | None = None
     try:
         transceiver = peer.addTransceiver("video", direction="recvonly")
-        codecs = RTCRtpReceiver.getCapabilities("video").codecs
-        transceiver.setCodecPreferences([c for c in codecs if c.mimeType.lower() in ("video/h264", "video/rtx")])
+        codecs = get_capabilities("video").codecs
+        transceiver.setCodecPreferences(
+            [c for c in codecs if c.mimeType.lower() in ("video/h264", "video/rtx")]
+        )
         if (address := _loopback(url)) is not None:
             gather_on(peer, [address])
         await peer.setLocalDescription(await peer.createOffer())
@@ -87,7 +91,7 @@ async def _frames(track: MediaStreamTrack, url: str) -> AsyncGenerator[ReceivedF
         # aiortc's own queue has no bound; a head slower than the stream would fill the memory.
         with contextlib.suppress(MediaStreamError):
             while True:
-                picture = await track.recv()
+                picture = cast(av.VideoFrame, await track.recv())
                 if received.full():
                     received.get_nowait()
                 received.put_nowait(picture)
@@ -111,7 +115,7 @@ async def _frames(track: MediaStreamTrack, url: str) -> AsyncGenerator[ReceivedF
             bare_since = None if payload is not None else bare_since or now
             if bare_since is not None and now - bare_since >= _WITHOUT_FEATURES_S:
                 raise StreamWithoutFeatures(
-                    f"{url}: no features in {_WITHOUT_FEATURES_S:.0f} s of video; expected a featurecast broadcast"
+                    f"{url}: no features in {_WITHOUT_FEATURES_S:.0f} s of video; is it featurecast's stream?"
                 )
             yield ReceivedFrame(picture, payload)
     finally:
@@ -120,7 +124,9 @@ async def _frames(track: MediaStreamTrack, url: str) -> AsyncGenerator[ReceivedF
 
 
 def _payload(picture: av.VideoFrame) -> bytes | None:
-    return join_chunks(bytes(side) for side in picture.side_data if side.type == Type.SEI_UNREGISTERED)
+    # PyAV's stubs call this a mapping of names; it is a sequence of side data, several of one type.
+    sides = cast(Iterable[SideData], picture.side_data)
+    return join_chunks(bytes(side) for side in sides if side.type == Type.SEI_UNREGISTERED)
 
 
 def _loopback(url: str) -> str | None:
@@ -145,8 +151,10 @@ def _post(url: str, offer: str, token: str | None) -> tuple[str, str | None]:
             raise WhepError(f"{url}: {error.code} {_detail(error)}") from error
     except urllib.error.URLError as error:
         raise WhepError(f"{url}: cannot be reached: {error.reason}") from error
+    except WhepError:
+        raise
     except (OSError, ValueError) as error:
-        raise error if isinstance(error, WhepError) else WhepError(f"{url}: cannot be reached: {error}") from error
+        raise WhepError(f"{url}: cannot be reached: {error}") from error
 
 
 def _delete(session_url: str, token: str | None) -> None:

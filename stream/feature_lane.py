@@ -73,7 +73,7 @@ class Ticket:
         return self._closed
 
     async def features(self) -> CodedFeatures | None:
-        """Wait until the deadline; None when the features were late or skipped. Raises what the worker raised."""
+        """Wait until the deadline; None when the features were late or skipped. Raises the worker's bugs."""
         if not self._settled.is_set():
             try:
                 async with asyncio.timeout(self.deadline - time.monotonic()):

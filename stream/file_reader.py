@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 import av
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, Type
 
 from core_network.catalogue import shipped_cores
 from core_network.spec import FeatureSpec
@@ -20,7 +21,7 @@ from stream.bitstream import EntropyTables
 from stream.carriage import join_chunks
 from stream.file_writer import SPEC_TAG, TABLES_TAG
 from stream.sources.container import decoded_frames, open_container
-from stream.sources.timeline import CLOCK_RATE, Timeline
+from stream.sync import CLOCK_RATE, Timeline
 
 __all__ = ["DecodedFrame", "FileReader", "carries_features", "payload_of", "shipped_tables"]
 
@@ -29,7 +30,7 @@ _PROBED_FRAMES = 12
 
 @dataclass(frozen=True)
 class DecodedFrame:
-    """One picture as it comes out of a decoder: its place in the file, pts (90 kHz, first 0) and payload if any."""
+    """One picture of a file: its place, pts (90 kHz, first 0) and payload, if it has one."""
 
     picture: av.VideoFrame
     number: int
@@ -87,7 +88,11 @@ def carries_features(path: str | Path) -> bool:
 def payload_of(picture: av.VideoFrame) -> bytes | None:
     """Return the payload in a decoded picture's user-data SEI, or None when it has none or not all of it."""
     try:
-        units = [bytes(entry) for entry in picture.side_data if entry.type == Type.SEI_UNREGISTERED]
+        units = [
+            bytes(entry)
+            for entry in cast(Iterable[SideData], picture.side_data)
+            if entry.type == Type.SEI_UNREGISTERED
+        ]
     except ValueError:
         # PyAV does not know a newer kind of side data; features never come with one.
         return None

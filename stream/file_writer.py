@@ -21,10 +21,9 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 from core_network.catalogue import Core
-from stream.bitstream import EntropyTables
 from stream.programme import CodedFrame, FeatureEncoder, PendingFrame, ProgrammeEncoder
 from stream.source import Source, SourceError, SourceFrame, open_source
-from stream.sources.timeline import CLOCK_RATE
+from stream.sync import CLOCK_RATE
 from stream.video_encoder import VideoEncoder
 
 __all__ = ["SPEC_TAG", "TABLES_TAG", "EncodeReport", "OutputError", "encode_file"]
@@ -47,7 +46,8 @@ class EncodeReport:
     """What `encode --json` prints (`to_json`), plus the warnings for stderr.
 
     `fps`: frames per second that the encoding reached. Bytes are per frame: `feature_bytes` as carried (SEI,
-    escaping and chunk headers included). `ms`: mean work per frame of each step; steps overlap.
+    escaping and chunk headers included): mean, p50, p95, max, key_mean, delta_mean. `ms`: mean work per frame
+    of each step (decode, prepare, core, bitstream, video_encode); steps overlap.
     """
 
     frames: int
@@ -58,7 +58,7 @@ class EncodeReport:
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return frames, fps, feature_bytes {mean, p50, p95, max, key_mean, delta_mean}, video_bytes {mean}, ms {...}."""
+        """Return the fields as plain JSON values, without the warnings."""
         return {
             "frames": self.frames,
             "fps": self.fps,
@@ -111,7 +111,9 @@ def _checked_target(source: str, target: Path) -> Path:
     if not target.parent.is_dir():
         raise OutputError(f"{target}: the folder {target.parent} does not exist; make it first")
     if target.is_dir() or (target.exists() and Path(source).exists() and target.samefile(source)):
-        raise OutputError(f"{target}: expected a file of its own to write to, not a folder and not the source itself")
+        raise OutputError(
+            f"{target}: expected a file of its own to write to, not a folder and not the source itself"
+        )
     return target
 
 
@@ -151,7 +153,10 @@ class _Mp4Writer:
         self._container.metadata[SPEC_TAG] = json.dumps(features.spec.to_json(), separators=(",", ":"))
         self._container.metadata[TABLES_TAG] = base64.b64encode(features.tables.to_bytes()).decode()
         self._video = self._container.add_mux_stream(
-            "h264", rate=Fraction(source.fps).limit_denominator(1001), width=source.width, height=source.height
+            "h264",
+            rate=Fraction(source.fps).limit_denominator(1001),
+            width=source.width,
+            height=source.height,
         )
         self._video.time_base = Fraction(1, CLOCK_RATE)
         self._audio = _AudioCopy.open(self._container, source, self.warnings)
@@ -193,8 +198,15 @@ class _Mp4Writer:
 class _AudioCopy:
     """The first audio stream of the source file, packet by packet, on the programme's clock."""
 
-    def __init__(self, source: InputContainer, stream: AudioStream, target: AudioStream, start_pts: int) -> None:
-        self._container, self._target = source, target
+    def __init__(
+        self,
+        source: InputContainer,
+        stream: AudioStream,
+        output: OutputContainer,
+        target: AudioStream,
+        start_pts: int,
+    ) -> None:
+        self._container, self._output, self._target = source, output, target
         self._time_base = Fraction(stream.time_base or Fraction(1, CLOCK_RATE))
         self._shift = round(Fraction(start_pts, CLOCK_RATE) / self._time_base)
         self._packets = source.demux(stream)
@@ -213,12 +225,14 @@ class _AudioCopy:
         try:
             target = output.add_stream_from_template(stream)
         except ValueError:
-            warnings.append(f"{source.path}: MP4 cannot carry its {stream.codec_context.name} audio; it was left out")
+            warnings.append(
+                f"{source.path}: MP4 cannot carry its {stream.codec_context.name} audio; it was left out"
+            )
             container.close()
             return None
         if "language" in stream.metadata:
             target.metadata["language"] = stream.metadata["language"]
-        return cls(container, stream, target, source.start_pts)
+        return cls(container, stream, output, target, source.start_pts)
 
     def copy_until(self, seconds: float | None) -> None:
         """Write the packets that begin before this time of the programme; None: all that are left."""
@@ -227,21 +241,27 @@ class _AudioCopy:
             self._next = None
             if packet is None:
                 return
-            if seconds is not None and packet.dts is not None and (packet.dts - self._shift) * self._time_base >= seconds:
+            if (
+                seconds is not None
+                and packet.dts is not None
+                and (packet.dts - self._shift) * self._time_base >= seconds
+            ):
                 self._next = packet
                 return
             for name in ("pts", "dts"):
                 value = getattr(packet, name)
                 setattr(packet, name, None if value is None else value - self._shift)
             packet.stream = self._target
-            self._target.container.mux(packet)
+            self._output.mux(packet)
 
     def close(self) -> None:
         self._container.close()
 
     def _read(self) -> av.Packet[Any] | None:
         try:
-            return next((packet for packet in self._packets if packet.size > 0 and packet.dts is not None), None)
+            return next(
+                (packet for packet in self._packets if packet.size > 0 and packet.dts is not None), None
+            )
         except av.error.FFmpegError:
             return None
 
@@ -289,7 +309,10 @@ class _Tally:
                 "delta_mean": _mean(sizes[~keys]),
             },
             video_bytes={"mean": _mean(np.array([frame.video_bytes for frame in self._frames], float))},
-            ms={step: _mean(np.array([getattr(frame, name) for frame in self._frames]), 3) for step, name in steps.items()},
+            ms={
+                step: _mean(np.array([getattr(frame, name) for frame in self._frames]), 3)
+                for step, name in steps.items()
+            },
             warnings=warnings,
         )
 

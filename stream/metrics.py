@@ -32,14 +32,14 @@ class Metrics:
         self.frames_without_features = counter(
             "frames_without_features", "Frames sent out without features because the core was late"
         )
-        self.feature_bytes = histogram("feature_bytes", "Bytes of features per frame as carried (SEI)", _BYTES)
+        self.feature_bytes = histogram("feature_bytes", "Bytes of features per frame as carried", _BYTES)
         self.video_bytes = histogram("video_bytes", "Bytes of video per frame, features not included", _BYTES)
         self.core_ms = histogram("core_ms", "Run time of the core network per frame (ms)", _MS)
         self.features_ms = histogram("features_ms", "Prepare, core and bitstream per frame (ms)", _MS)
         self.viewers = gauge("viewers", "Viewers connected now")
         self.sessions = counter("sessions", "WHEP sessions opened")
         self.sessions_refused = counter("sessions_refused", "WHEP offers that were answered with an error")
-        self.key_frame_requests = counter("key_frame_requests", "Key-frame requests of all viewers (PLI, FIR, join)")
+        self.key_frame_requests = counter("key_frame_requests", "Key-frame requests of all viewers")
         self.key_frames_forced = counter("key_frames_forced", "Key frames made because viewers asked for one")
         self.frames_dropped = counter("frames_dropped", "Frames that slow viewers lost, summed over viewers")
         self.source_restarts = counter("source_restarts", "Times the source failed and was opened again")

@@ -17,14 +17,15 @@ from core_network.prepare import prepare
 from stream.bitstream import BitstreamEncoder, EntropyTables
 from stream.carriage import insert
 from stream.source import SourceFrame
-from stream.video_encoder import KeySchedule, VideoEncoder, VideoUnit
+from stream.sync import KeySchedule
+from stream.video_encoder import VideoEncoder, VideoUnit
 
 __all__ = ["CodedFeatures", "CodedFrame", "FeatureEncoder", "PendingFrame", "ProgrammeEncoder"]
 
 
 @dataclass(frozen=True)
 class CodedFeatures:
-    """The features of one frame as a payload, and what each step took; `core_ms` is the session's run alone."""
+    """The payload of one frame, and what each step took; `core_ms` is the session's run alone."""
 
     number: int
     payload: bytes
@@ -62,7 +63,9 @@ class FeatureEncoder:
     The three steps may run in three threads, each step in frame order.
     """
 
-    def __init__(self, core: Core, *, rate: str = "default", key_interval: int = 10, threads: int = 1) -> None:
+    def __init__(
+        self, core: Core, *, rate: str = "default", key_interval: int = 10, threads: int = 1
+    ) -> None:
         """Load the core and its tables; raises ValueError when `rate` is unknown."""
         self.spec = core.spec
         self.rate = rate
@@ -97,7 +100,13 @@ class FeatureEncoder:
         return self._encoder.latent(image), _ms_since(started)
 
     def code(
-        self, frame: SourceFrame, latent: NDArray[np.float32], *, force_key: bool, prepare_ms: float, core_ms: float
+        self,
+        frame: SourceFrame,
+        latent: NDArray[np.float32],
+        *,
+        force_key: bool,
+        prepare_ms: float,
+        core_ms: float,
     ) -> CodedFeatures:
         """Quantise a latent and write its payload."""
         started = time.perf_counter()
@@ -141,8 +150,8 @@ class PendingFrame:
 class ProgrammeEncoder:
     """Features and video of the same frames, side by side.
 
-        frame -+- prepare, core -> quantise, bitstream -+-> access unit with features
-               +- x264 ---------------------------------+
+    frame -+- prepare, core -> quantise, bitstream -+-> access unit with features
+           +- x264 ---------------------------------+
     """
 
     def __init__(self, feature_encoder: FeatureEncoder, video_encoder: VideoEncoder) -> None:

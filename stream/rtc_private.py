@@ -13,10 +13,11 @@ from typing import Protocol
 
 from aiortc import RTCPeerConnection, RTCRtpSender, rtcrtpsender
 from aiortc.codecs.h264 import H264Encoder
-from aiortc.rtcdtlstransport import RTCDtlsTransport, is_rtcp
+from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcicetransport import RTCIceTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpsender import RTCEncodedFrame
+from aiortc.rtp import is_rtcp
 
 __all__ = [
     "RETRANSMISSION_HISTORY",
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 RETRANSMISSION_HISTORY = 1024
-"""RTP packets kept per peer for retransmission: about 2.5 s; aiortc's 128 are 0.3 s of video with features."""
+"""RTP packets kept per peer for retransmission: about 2.5 s; aiortc's own 128 are 0.3 s."""
 
 
 class RtpFrame(Protocol):
@@ -58,7 +59,7 @@ def send_shared(sender: RTCRtpSender, next_frame: Callable[[], Awaitable[RtpFram
 
     async def next_encoded_frame(codec: RTCRtpCodecParameters) -> RTCEncodedFrame:
         frame = await next_frame()
-        return RTCEncodedFrame(list(frame.payloads), frame.pts, None)
+        return RTCEncodedFrame(list(frame.payloads), frame.pts, None)  # type: ignore[arg-type]  # no audio level
 
     sender._next_encoded_frame = next_encoded_frame  # type: ignore[method-assign]
 
@@ -70,11 +71,11 @@ def on_key_frame_request(sender: RTCRtpSender, callback: Callable[[], None]) -> 
 
 def enlarge_retransmission_history() -> None:
     """Let all senders of this interpreter answer NACKs for the last RETRANSMISSION_HISTORY packets."""
-    rtcrtpsender.RTP_HISTORY_SIZE = RETRANSMISSION_HISTORY
+    rtcrtpsender.RTP_HISTORY_SIZE = RETRANSMISSION_HISTORY  # type: ignore[attr-defined]
 
 
 def gather_on(peer: RTCPeerConnection, hosts: Sequence[str]) -> None:
-    """Open the peer's ICE sockets on these addresses only; call it once its transports exist, before gathering.
+    """Open the peer's ICE sockets on these addresses only; call it once it has transports, before gathering.
 
     aioice takes every interface but loopback, and asks a STUN server that nobody configured.
     """

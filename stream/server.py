@@ -47,7 +47,7 @@ class HeadCatalogue(Protocol):
     """What the server must know about heads."""
 
     def entries(self) -> list[dict[str, Any]]:
-        """Return {"name", "title", "description", "manifest", "ok": true} or {"name", "ok": false, "reason"} each."""
+        """Return name, title, description, manifest and ok (true), or name, ok (false) and reason of each."""
 
     def file(self, name: str, file: str) -> Path | None:
         """Return the path of `head.json` or `head.onnx` of a head that is ok, or None."""
@@ -124,7 +124,9 @@ def _add_whep(app: FastAPI, broadcast: Broadcast, sessions: Sessions, token: str
         try:
             session, answer = await sessions.open(offer)
         except SessionsFull:
-            raise refuse(503, "all places for viewers are taken; try again", {"Retry-After": _RETRY_S}) from None
+            raise refuse(
+                503, "all places for viewers are taken; try again", {"Retry-After": _RETRY_S}
+            ) from None
         except NoH264 as error:
             raise refuse(406, str(error)) from error
         except OfferRefused as error:
@@ -308,6 +310,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         if error.errno == errno.EADDRINUSE:
-            raise PortInUse(f"port {port} on {host} is in use; stop what runs there or choose another --port") from error
+            raise PortInUse(
+                f"port {port} on {host} is in use; stop what runs there or choose another"
+            ) from error
         raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return listening

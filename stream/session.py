@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import Sequence
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription, VideoStreamTrack
 from aiortc.mediastreams import MediaStreamError
-from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
+from aiortc.sdp import SessionDescription, candidate_from_sdp
 
 from stream.broadcast import Broadcast
 from stream.rtc_private import (
@@ -45,7 +44,7 @@ class SessionsFull(Exception):
 
 
 class Session:
-    """One peer: offer -> answer -> H.264 until DELETE, until the peer is gone, or for 15 s without connection."""
+    """One peer: offer -> answer -> H.264 until DELETE, until the peer is gone, or for 15 s in vain."""
 
     def __init__(self, subscription: Subscription, hosts: Sequence[str]) -> None:
         """`hosts` are the addresses that ICE sockets are bound to."""
@@ -64,7 +63,7 @@ class Session:
 
         Video is H.264 (with RTX where offered), sent only; every other section is answered inactive.
         """
-        self._fragment_of_offer = _video_section(offer).ice.usernameFragment or ""
+        self._fragment_of_offer = _ice_fragment(offer)
         video = self._peer.addTransceiver(VideoStreamTrack(), direction="sendonly")
         # Before the remote description: afterwards VP8, first in most offers, has won.
         codecs = RTCRtpSender.getCapabilities("video").codecs
@@ -73,13 +72,13 @@ class Session:
         on_key_frame_request(video.sender, self._subscription.request_key_frame)
         try:
             await self._peer.setRemoteDescription(RTCSessionDescription(_without_mdns(offer), "offer"))
-        except Exception as error:  # aiortc raises whatever its parser stumbles over
+            for transceiver in self._peer.getTransceivers():
+                if transceiver is not video:
+                    transceiver.direction = "inactive"
+            gather_on(self._peer, self._hosts)
+            await self._peer.setLocalDescription(await self._peer.createAnswer())
+        except Exception as error:  # aiortc raises whatever it stumbles over in the peer's words
             raise OfferRefused(f"the SDP offer cannot be used: {_line(error)}") from error
-        for transceiver in self._peer.getTransceivers():
-            if transceiver is not video:
-                transceiver.direction = "inactive"
-        gather_on(self._peer, self._hosts)
-        await self._peer.setLocalDescription(await self._peer.createAnswer())
         return str(self._peer.localDescription.sdp)
 
     async def add_candidates(self, fragment: str) -> None:
@@ -100,7 +99,7 @@ class Session:
                     raise OfferRefused(f"an ICE candidate cannot be used: {_line(error)}") from error
 
     async def run(self) -> None:
-        """Return when the peer has gone or never came, or the broadcast is over; cancel it to end it earlier."""
+        """Return when the peer has gone or never came, or all is over; cancel it to end it earlier."""
         try:
             async with asyncio.timeout(_CONNECT_S) as patience:
                 while not self._over and self._peer.connectionState not in ("failed", "closed"):
@@ -113,7 +112,10 @@ class Session:
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._peer.close()
+        try:
+            await self._peer.close()
+        except Exception:  # aiortc stumbles over peers whose offer it could not digest
+            _log.debug("session %s did not close cleanly", self.id[:6], exc_info=True)
 
     @property
     def connected(self) -> bool:
@@ -136,11 +138,12 @@ class Sessions:
         """`hosts`: addresses for ICE sockets; `limit`: how many viewers may be here at once."""
         self._broadcast, self._hosts, self._limit = broadcast, hosts, limit
         enlarge_retransmission_history()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._running: dict[str, tuple[Session, asyncio.Task[None]]] = {}
         broadcast.metrics.viewers.set_function(lambda: self.connected)
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self._tasks)
 
     @property
     def connected(self) -> int:
@@ -154,10 +157,12 @@ class Sessions:
 
     async def open(self, offer: str) -> tuple[Session, str]:
         """Start a session; returns it and the SDP answer. Raises OfferRefused or SessionsFull."""
-        if len(self._running) >= self._limit:
+        if len(self._tasks) >= self._limit:
             raise SessionsFull
         answer: asyncio.Future[tuple[Session, str]] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._run(offer, answer), name="session")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         try:
             return await answer
         except asyncio.CancelledError:
@@ -175,7 +180,10 @@ class Sessions:
 
     async def end_all(self) -> None:
         """End every session and wait until all are gone."""
-        await asyncio.gather(*(self.end(session_id) for session_id in list(self._running)))
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _run(self, offer: str, answer: asyncio.Future[tuple[Session, str]]) -> None:
         task = asyncio.current_task()
@@ -200,11 +208,15 @@ class Sessions:
                 await session.close()
 
 
-def _video_section(offer: str) -> MediaDescription:
+def _ice_fragment(offer: str) -> str:
+    """Return the ICE fragment of an offer that can be answered; raises OfferRefused with what is missing."""
     try:
         description = SessionDescription.parse(offer)
     except Exception as error:  # aiortc raises whatever its parser stumbles over
         raise OfferRefused(f"expected an SDP offer, got something else: {_line(error)}") from error
+    mids = {media.rtp.muxId for media in description.media}
+    if any(not mids.issuperset(group.items) for group in description.group):
+        raise OfferRefused("the SDP offer cannot be used: a=group names a section that is not there")
     video = next((media for media in description.media if media.kind == "video"), None)
     if video is None:
         raise OfferRefused("expected an SDP offer with a video section, got none")
@@ -213,18 +225,19 @@ def _video_section(offer: str) -> MediaDescription:
         raise NoH264(f"expected an offer with H.264, the only video here; got {offered}")
     if video.direction not in ("recvonly", "sendrecv"):
         raise OfferRefused(f"expected an offer to receive video (recvonly), got {video.direction}")
-    if not video.dtls or not video.dtls.fingerprints or not video.ice.usernameFragment:
-        raise OfferRefused("expected a=fingerprint, a=ice-ufrag and a=ice-pwd in the video section, some are missing")
-    return video
+    if not video.dtls or not video.dtls.fingerprints or not video.ice or not video.ice.usernameFragment:
+        raise OfferRefused("expected a=fingerprint, a=ice-ufrag and a=ice-pwd in the offer, some are missing")
+    return video.ice.usernameFragment
 
 
 def _without_mdns(offer: str) -> str:
     # Browsers hide their addresses behind .local names. Resolving them takes up to seconds and a multicast
-    # socket, for nothing: the browser's own checks tell us its address. More may come, so no end of candidates.
+    # socket, for nothing: the browser's checks tell us its address. More may come, so no end of candidates.
     return "".join(
         line
         for line in offer.splitlines(keepends=True)
-        if not (line.startswith("a=candidate:") and ".local " in line) and not line.startswith("a=end-of-candidates")
+        if not (line.startswith("a=candidate:") and ".local " in line)
+        and not line.startswith("a=end-of-candidates")
     )
 
 

@@ -13,12 +13,14 @@ __all__ = ["Source", "SourceError", "SourceFrame", "open_source"]
 
 
 def open_source(spec: str, *, loop: bool = False) -> Source:
-    """Open a video file, a folder of images, a URL (rtsp, srt, rtmp, http) or `synthetic:football?seed=1&seconds=20`.
+    """Open a video file, a folder of images, a URL (rtsp, srt, rtmp, http) or `synthetic:football?...`.
 
     With `loop` the source starts again at its end for ever, its pts gapless. Raises SourceError, one line.
     """
     if not spec.strip():
-        raise SourceError("no source given; expected a video file, a folder of images, a URL or synthetic:football")
+        raise SourceError(
+            "no source given; expected a video file, a folder of images, a URL or synthetic:football"
+        )
     if spec.startswith(SYNTHETIC_PREFIX):
         return open_synthetic_source(spec, loop=loop)
     if is_url(spec):

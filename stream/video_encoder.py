@@ -10,12 +10,10 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-__all__ = ["MAX_KEY_DISTANCE_S", "KeySchedule", "VideoEncoder", "VideoUnit", "suggested_bitrate_kbps"]
+from stream.sync import CLOCK_RATE, KeySchedule
 
-MAX_KEY_DISTANCE_S = 2.0
-"""A viewer who missed a key frame waits for the next at most this long."""
+__all__ = ["VideoEncoder", "VideoUnit", "suggested_bitrate_kbps"]
 
-_CLOCK_RATE = 90_000
 _PRESET = "superfast"
 _BITS_PER_PIXEL = 0.1
 
@@ -35,31 +33,11 @@ def suggested_bitrate_kbps(width: int, height: int, fps: float) -> int:
     return round(min(8000.0, max(200.0, width * height * fps * _BITS_PER_PIXEL / 1000)))
 
 
-class KeySchedule:
-    """Decides which pictures are IDRs: those asked for, and one at least every two seconds."""
-
-    def __init__(self, fps: float) -> None:
-        """`fps` tells when the next frame would come too late."""
-        self._slack = 0.5 / fps
-        self._last: int | None = None
-
-    def decide(self, pts: int, force: bool) -> bool:
-        """Return whether the picture with this pts (90 kHz) is an IDR; call it once per picture, in order."""
-        key = force or self.due(pts)
-        if key:
-            self._last = pts
-        return key
-
-    def due(self, pts: int) -> bool:
-        """Tell whether the picture with this pts is an IDR even if nobody asks for one."""
-        return self._last is None or (pts - self._last) / _CLOCK_RATE + self._slack >= MAX_KEY_DISTANCE_S
-
-
 class VideoEncoder:
     """x264, constrained baseline, no reordering, one slice per picture (RFC 6184 packetisation mode 1)."""
 
     def __init__(self, width: int, height: int, fps: float, bitrate_kbps: int | None = None) -> None:
-        """`width` and `height` are even; `bitrate_kbps` None means the suggested one; VBV holds half a second."""
+        """`width`, `height`: even; `bitrate_kbps` None means the suggested one; VBV holds half a second."""
         if width % 2 or height % 2 or width < 2 or height < 2:
             raise ValueError(f"H.264 4:2:0 expects even sizes, got {width}x{height}; pad the picture first")
         self.width, self.height, self.fps = width, height, fps
@@ -78,32 +56,39 @@ class VideoEncoder:
         """
         if (picture.width, picture.height) != (self.width, self.height):
             raise ValueError(
-                f"video encoder expected {self.width}x{self.height} pictures, got {picture.width}x{picture.height}"
+                f"expected pictures of {self.width}x{self.height}, got {picture.width}x{picture.height}; "
+                "open a new video encoder for another size"
             )
         started = time.perf_counter()
         key = self._keys.decide(pts, force_key)
-        picture.pts, picture.time_base = pts, Fraction(1, _CLOCK_RATE)
+        picture.pts, picture.time_base = pts, Fraction(1, CLOCK_RATE)
         # A decoded picture remembers its old type, which would be taken for an order.
         picture.pict_type = PictureType.I if key else PictureType.NONE
         if self._context is None:
             self._context = self._open(picture)
         packets = self._context.encode(picture)
         elapsed_ms = (time.perf_counter() - started) * 1e3
-        return [VideoUnit(bytes(packet), int(packet.pts or 0), packet.is_keyframe, elapsed_ms) for packet in packets]
+        return [
+            VideoUnit(bytes(packet), int(packet.pts or 0), packet.is_keyframe, elapsed_ms)
+            for packet in packets
+        ]
 
     def flush(self) -> list[VideoUnit]:
-        """Return what is still inside (nothing, with zero latency) and close; `encode` then starts a new stream."""
+        """Return what is still inside (nothing, with zero latency) and close; `encode` then starts anew."""
         context, self._context, self._keys = self._context, None, KeySchedule(self.fps)
         if context is None:
             return []
-        return [VideoUnit(bytes(packet), int(packet.pts or 0), packet.is_keyframe, 0.0) for packet in context.encode(None)]
+        return [
+            VideoUnit(bytes(packet), int(packet.pts or 0), packet.is_keyframe, 0.0)
+            for packet in context.encode(None)
+        ]
 
     def _open(self, picture: av.VideoFrame) -> VideoCodecContext:
         context = av.CodecContext.create("libx264", "w")
         if not isinstance(context, VideoCodecContext):
             raise TypeError("libx264 is not a video encoder in this build of FFmpeg")
         context.width, context.height, context.pix_fmt = self.width, self.height, "yuv420p"
-        context.time_base = Fraction(1, _CLOCK_RATE)
+        context.time_base = Fraction(1, CLOCK_RATE)
         context.framerate = Fraction(self.fps).limit_denominator(1001)
         context.bit_rate = self.bitrate_kbps * 1000
         context.thread_count = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from core_network.catalogue import Core, default_core
 from core_network.dataroot import data_root as find_data_root
 

@@ -46,7 +46,9 @@ def test_aiortc_private_names_stay_in_one_module() -> None:
     offences = []
     for path in sources():
         tree = ast.parse(path.read_text())
-        if path != PRIVATE_NAMES_OF_AIORTC and any(name.partition(".")[0] == "aiortc" for name in imports(tree)):
+        if path != PRIVATE_NAMES_OF_AIORTC and any(
+            name.partition(".")[0] == "aiortc" for name in imports(tree)
+        ):
             offences += [f"{path.relative_to(REPOSITORY)}:{name}" for name in private_names(tree)]
     assert offences == []
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-
 PACKAGES = ("core_network", "task_heads", "stream", "viewer", "evaluation", "featurecast")
 
 
@@ -23,7 +22,9 @@ def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(repository / name, source)
     script = f"from setuptools import build_meta; build_meta.build_wheel({str(built)!r})"
-    outcome = subprocess.run([sys.executable, "-c", script], cwd=source, capture_output=True, text=True, timeout=120)
+    outcome = subprocess.run(
+        [sys.executable, "-c", script], cwd=source, capture_output=True, text=True, timeout=120
+    )
     assert outcome.returncode == 0, outcome.stderr
     (path,) = built.glob("*.whl")
     return zipfile.ZipFile(path)

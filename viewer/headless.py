@@ -17,12 +17,12 @@ from core_network.spec import FeatureSpec
 from stream.bitstream import BitstreamDecoder, BitstreamError, FeatureFrame
 from stream.file_reader import carries_features
 from stream.sources.container import is_url
-from stream.sources.timeline import CLOCK_RATE
+from stream.sync import CLOCK_RATE
 from task_heads.manifest import BoxesDraw, Manifest
 from task_heads.registry import FoundHead, Registry
 from task_heads.result import result_from
-from task_heads.runner import HeadRunner, HeadSet
-from viewer.inputs import EncodedInput, FileInput, Input, ViewedFrame, WhepInput, is_whep_url
+from task_heads.runner import HeadRunner, run_order
+from viewer.inputs import EncodedInput, FileInput, Input, ViewedFrame, is_whep_url
 from viewer.outputs import HeadResult, MotFile, OutputFile, OverlayVideo, ResultsFile, SeenFrame
 
 __all__ = ["ViewError", "ViewSummary", "view"]
@@ -36,7 +36,7 @@ class ViewError(ValueError):
 
 @dataclass
 class ViewSummary:
-    """Frames seen, frames with features, result lines written, mean ms per frame of each head, warnings for stderr."""
+    """Frames seen and with features, results written, mean ms per frame of each head, warnings for stderr."""
 
     frames: int = 0
     frames_with_features: int = 0
@@ -97,7 +97,7 @@ def _view_frames(
 ) -> None:
     told = time.monotonic()
     for frame in seen:
-        if isinstance(seen, WhepInput) and not summary.frames_with_features and frame.payload is None:
+        if seen.joins_late and not summary.frames_with_features and frame.payload is None:
             continue
         result = heads.run(frame)
         for output in outputs:
@@ -115,6 +115,9 @@ def _view_frames(
 
 def _open_input(source: str, core: Core, rate: str) -> Input:
     if is_whep_url(source):
+        # aiortc takes a while to load; files do without it.
+        from viewer.whep_input import WhepInput
+
         return WhepInput(source)
     if not is_url(source) and Path(source).is_file() and carries_features(source):
         return FileInput(source)
@@ -165,7 +168,9 @@ def _is_folder(head: str) -> bool:
 
 
 def _has_ids(manifest: Manifest) -> bool:
-    return any(isinstance(draw, BoxesDraw) and "id" in manifest.output(draw.output).columns for draw in manifest.draw)
+    return any(
+        isinstance(draw, BoxesDraw) and "id" in manifest.output(draw.output).columns for draw in manifest.draw
+    )
 
 
 class _Heads:
@@ -175,12 +180,13 @@ class _Heads:
         self._chosen, self._keep_all, self._summary = chosen, keep_all, summary
         self._specs = {spec.fingerprint: spec for spec, _ in seen.known}
         self._decoder = BitstreamDecoder(seen.known)
-        self._set: HeadSet | None = None
+        self._runners: dict[str, HeadRunner] = {}
+        self._order = run_order([chosen.manifest(name) for name in chosen.found])
         self._fingerprint = ""
         self._last_pts: int | None = None
         self._undecodable = 0
         self._reason = ""
-        self._elapsed_s = 0.0
+        self._elapsed_s = dict.fromkeys(chosen.names, 0.0)
 
     def run(self, frame: ViewedFrame) -> SeenFrame:
         """Return the frame with the results of every chosen head, or bare when it has no usable features."""
@@ -192,18 +198,16 @@ class _Heads:
             self._undecodable += 1
             self._reason = str(error)
             return SeenFrame(frame.picture, frame.pts, None, frame.name)
-        started = time.perf_counter()
-        heads = self._ready(features, fresh=frame.fresh)
-        dt = 0.0 if self._last_pts is None else (features.pts - self._last_pts) / CLOCK_RATE
-        self._last_pts = features.pts
-        tables = heads.run(self._spec(features).dequantise(features.symbols, features.rate), self._view(features), dt)
-        self._elapsed_s += time.perf_counter() - started
+        self._make_ready(features, fresh=frame.fresh)
+        tables = self._run_heads(features)
         size = (features.source_width, features.source_height)
         results = []
         for name in self._chosen.names:
             manifest = self._chosen.manifest(name)
             shown = result_from(manifest, tables[name], *size)
-            every = result_from(manifest, tables[name], *size, every_detection=True) if self._keep_all else shown
+            every = (
+                result_from(manifest, tables[name], *size, every_detection=True) if self._keep_all else shown
+            )
             results.append(HeadResult(manifest, every, shown))
         # Files and sessions have their own clocks; on paper a frame has the time that its payload carries.
         return SeenFrame(frame.picture, features.pts, features.number, frame.name, *size, results)
@@ -211,20 +215,36 @@ class _Heads:
     def report(self) -> None:
         """Add time and trouble to the summary."""
         ran = max(1, self._summary.frames_with_features)
-        self._summary.head_ms = {"+".join(self._chosen.names): round(self._elapsed_s * 1e3 / ran, 3)}
+        self._summary.head_ms = {name: round(total * 1e3 / ran, 3) for name, total in self._elapsed_s.items()}
         if self._undecodable:
-            self._summary.warnings.append(f"{self._undecodable} payloads could not be decoded ({self._reason})")
+            self._summary.warnings.append(
+                f"{self._undecodable} payloads could not be decoded ({self._reason})"
+            )
 
-    def _ready(self, features: FeatureFrame, *, fresh: bool) -> HeadSet:
-        """Return the heads for this frame: made for its spec, reset where a new story begins."""
-        if self._set is None or features.fingerprint != self._fingerprint:
+    def _make_ready(self, features: FeatureFrame, *, fresh: bool) -> None:
+        """Load the heads for the features' spec; reset them where a new story begins."""
+        if features.fingerprint != self._fingerprint:
             spec = self._spec(features)
-            self._set = HeadSet([HeadRunner(found.folder, spec) for found in self._chosen.found.values()])
+            self._runners = {name: HeadRunner(head.folder, spec) for name, head in self._chosen.found.items()}
             self._fingerprint, self._last_pts = features.fingerprint, None
         elif fresh or (self._last_pts is not None and features.pts <= self._last_pts):
-            self._set.reset()
+            for runner in self._runners.values():
+                runner.reset()
             self._last_pts = None
-        return self._set
+
+    def _run_heads(self, features: FeatureFrame) -> dict[str, dict[str, NDArray[np.float32]]]:
+        """Return the output tables of every head, those that others need first."""
+        dt = 0.0 if self._last_pts is None else (features.pts - self._last_pts) / CLOCK_RATE
+        self._last_pts = features.pts
+        dequantised = self._spec(features).dequantise(features.symbols, features.rate)
+        view = self._view(features)
+        tables: dict[str, dict[str, NDArray[np.float32]]] = {}
+        for name in self._order:
+            started = time.perf_counter()
+            tables[name] = self._runners[name].run(dequantised, view, dt, needs=tables)
+            if name in self._elapsed_s:
+                self._elapsed_s[name] += time.perf_counter() - started
+        return tables
 
     def _spec(self, features: FeatureFrame) -> FeatureSpec:
         return self._specs[features.fingerprint]

@@ -22,7 +22,7 @@ __all__ = ["HeadResult", "MotFile", "OutputFile", "OverlayVideo", "ResultsFile",
 
 @dataclass(frozen=True)
 class HeadResult:
-    """One head's result on one frame: `written` goes to the files (`--all` or confirmed), `shown` onto the picture."""
+    """One head's result on one frame: `written` goes to files (`--all` or not), `shown` on the picture."""
 
     manifest: Manifest
     written: Result
@@ -34,7 +34,8 @@ class SeenFrame:
     """One frame after the heads.
 
     `number` and `pts` (90 kHz) as in the payload; `number` is None when the frame has no features.
-    `name`: the image's file name in a folder. Results are in px of a source of `source_width` x `source_height`.
+    `name`: the image's file name in a folder. Results are in px of a source
+    of `source_width` x `source_height`.
     """
 
     picture: av.VideoFrame
@@ -111,7 +112,7 @@ class OverlayVideo:
         if self._stream is None:
             self._open(seen)
         size = _fitted(seen.picture, self._stream.width, self._stream.height)
-        rgb = self._reader.reformat(seen.picture, width=size[0], height=size[1], format="rgb24").to_ndarray()
+        rgb = _rgb(self._reader, seen.picture, size)
         if seen.results:
             if self._overlay is None or self._overlay.size != size:
                 self._overlay = Overlay(*size)
@@ -159,3 +160,8 @@ def _centred(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint
     top, left = (height - rows) // 2, (width - columns) // 2
     canvas[top : top + rows, left : left + columns] = rgb
     return canvas
+
+
+def _rgb(reader: VideoReformatter, picture: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
+    converted = reader.reformat(picture, width=size[0], height=size[1], format="rgb24")
+    return np.asarray(converted.to_ndarray(), np.uint8)

@@ -65,7 +65,7 @@ class Overlay:
         source_width: int,
         source_height: int,
     ) -> NDArray[np.uint8]:
-        """Return the picture [height, width, 3] RGB with the results drawn on it; the input stays as it is."""
+        """Return a copy of the picture [height, width, 3] RGB with the results drawn on it."""
         image = Image.fromarray(picture)
         pen = _Pen(image, self._unit, self.size[0] / source_width, self.size[1] / source_height)
         shown = [_Shown(manifest, result) for manifest, result in results]
@@ -107,7 +107,7 @@ class _Pen:
         shape: Callable[[ImageDraw.ImageDraw, Callable[[float, float], tuple[float, float]]], None],
         opacity: float = 1.0,
     ) -> None:
-        """Fill with `colour` what `shape` draws on a mask; it places points with the function that it is given."""
+        """Fill with `colour` what `shape` draws on a mask, its points placed by the function it is given."""
         x0, y0 = max(0, int(bounds[0]) - 1), max(0, int(bounds[1]) - 1)
         x1, y1 = min(self.image.width, int(bounds[2]) + 2), min(self.image.height, int(bounds[3]) + 2)
         if x1 <= x0 or y1 <= y0:
@@ -117,14 +117,20 @@ class _Pen:
         mask = mask.reduce(_SMOOTHING)
         if opacity < 1:
             mask = mask.point([round(level * opacity) for level in range(256)])
-        self.image.paste(ImageColor.getrgb(colour) if isinstance(colour, str) else colour, (x0, y0, x1, y1), mask)
+        self.image.paste(
+            ImageColor.getrgb(colour) if isinstance(colour, str) else colour, (x0, y0, x1, y1), mask
+        )
 
-    def plate(self, bounds: Rectangle, colour: str | tuple[int, int, int], radius: float, opacity: float = 1.0) -> None:
+    def plate(
+        self, bounds: Rectangle, colour: str | tuple[int, int, int], radius: float, opacity: float = 1.0
+    ) -> None:
         """Fill a rectangle with round corners."""
         self.paint(
             bounds,
             colour,
-            lambda mask, at: mask.rounded_rectangle((*at(*bounds[:2]), *at(*bounds[2:])), radius * _SMOOTHING, 255),
+            lambda mask, at: mask.rounded_rectangle(
+                (*at(*bounds[:2]), *at(*bounds[2:])), radius * _SMOOTHING, 255
+            ),
             opacity,
         )
 
@@ -158,7 +164,9 @@ def _draw_boxes(pen: _Pen, shown: _Shown) -> None:
             continue
         # A dark rim on both sides keeps the line readable on any ground.
         pen.canvas.rectangle((x0 - rim, y0 - rim, x1 + rim, y1 + rim), outline=_INK, width=thick + 2 * rim)
-        pen.canvas.rectangle((x0, y0, x1, y1), outline=_colour(box, draw.colour_by, shown.manifest.labels), width=thick)
+        pen.canvas.rectangle(
+            (x0, y0, x1, y1), outline=_colour(box, draw.colour_by, shown.manifest.labels), width=thick
+        )
 
 
 def _draw_tags(pen: _Pen, shown: _Shown, font: _Font, balls: list[Rectangle], tags: list[Rectangle]) -> None:
@@ -181,7 +189,7 @@ def _draw_tags(pen: _Pen, shown: _Shown, font: _Font, balls: list[Rectangle], ta
 def _tag_place(
     pen: _Pen, box: Box, width: float, height: float, balls: list[Rectangle], tags: list[Rectangle]
 ) -> Rectangle:
-    """Return the first place around a box (above, below, right, left) that hides no ball and, if there is one, no tag."""
+    """Return the first place above, below, right or left of a box that hides no ball and perhaps no tag."""
     x0, y0 = pen.at(*box.xyxy[:2])
     x1, y1 = pen.at(*box.xyxy[2:])
     gap = 2.5 * pen.unit
@@ -283,7 +291,9 @@ def _draw_tables(pen: _Pen, shown: Sequence[_Shown], font: _Font) -> None:
     """Stack the tables of statistics from the lower left corner upwards."""
     margin, line = 12 * pen.unit, 21 * pen.unit
     bottom = pen.image.height - margin
-    if any(isinstance(d, TextDraw) and d.corner == "bottom_left" for item in shown for d in item.manifest.draw):
+    if any(
+        isinstance(d, TextDraw) and d.corner == "bottom_left" for item in shown for d in item.manifest.draw
+    ):
         bottom -= 38 * pen.unit
     for item in reversed(shown):
         for draw in item.manifest.draw:

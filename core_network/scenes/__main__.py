@@ -31,12 +31,15 @@ def truth_row(name: str, truth: Truth) -> dict[str, Any]:
             }
             for player in truth.players
         ],
-        "ball": [round(v, 2) for v in (ball.x, ball.y, ball.radius)] if ball is not None and ball.visible else None,
+        "ball": [round(v, 2) for v in (ball.x, ball.y, ball.radius)]
+        if ball is not None and ball.visible
+        else None,
     }
 
 
 def write_still(index: int, out: Path, seed: int, width: int, height: int) -> dict[str, Any]:
-    """Draw the still number `index`, write it as JPEG into `out` and return its row; the file appears when it is whole."""
+    """Draw the still number `index`, write it as JPEG into `out` and return its row; the file appears when
+    it is whole."""
     name = f"{seed}-{index:06}.jpg"
     scene = random_still(seed * 1_000_003 + index, width, height)
     partly = out / f"{name}.part"
@@ -46,7 +49,8 @@ def write_still(index: int, out: Path, seed: int, width: int, height: int) -> di
 
 
 def finished(out: Path) -> set[str]:
-    """Return the pictures that truth.jsonl in `out` has; a last line that was cut off is removed from the file."""
+    """Return the pictures that truth.jsonl in `out` has; a last line that was cut off is removed from the
+    file."""
     rows = out / "truth.jsonl"
     if not rows.exists():
         return set()
@@ -58,7 +62,8 @@ def finished(out: Path) -> set[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Parse `arguments` and write the pictures and truth.jsonl; a second run carries on where the first stopped."""
+    """Parse `arguments` and write the pictures and truth.jsonl; a second run carries on where the first
+    stopped."""
     parser = argparse.ArgumentParser(prog="python -m core_network.scenes", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures and truth.jsonl")
     parser.add_argument("--count", type=int, default=100, help="number of pictures")

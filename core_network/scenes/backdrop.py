@@ -23,7 +23,8 @@ _BAND = 16
 
 @functools.cache
 def _crowd() -> npt.NDArray[np.uint8]:
-    """Return a tile uint8 [90 * 6, 180 * 6] of palette indices: part (dark gap, body, head) x KINDS + kind."""
+    """Return a tile uint8 [90 * 6, 180 * 6] of palette indices: part (dark gap, body, head) x KINDS +
+    kind."""
     rng = np.random.default_rng(7)
     rows, columns = 90, 180
     kind = rng.integers(0, KINDS, (rows, columns))
@@ -33,12 +34,15 @@ def _crowd() -> npt.NDArray[np.uint8]:
         cell[v, (0 if v < 2 else 1) : 3, 2 + v % 2 : 4 + v % 2] = 2
     tile = cell[rng.integers(0, 4, (rows, columns))] * KINDS + kind[..., None, None]
     tile[:, ::30] = 0
-    return np.ascontiguousarray(tile.transpose(0, 2, 1, 3).reshape(rows * _SEAT, columns * _SEAT).astype(np.uint8))
+    return np.ascontiguousarray(
+        tile.transpose(0, 2, 1, 3).reshape(rows * _SEAT, columns * _SEAT).astype(np.uint8)
+    )
 
 
 @functools.cache
 def smooth_noise(cell: int) -> Plane:
-    """Return a tile float32 [512, 512] of noise in about -1..1, `cell` px wide, that repeats without a seam."""
+    """Return a tile float32 [512, 512] of noise in about -1..1, `cell` px wide, that repeats without a
+    seam."""
     small = np.random.default_rng(cell).random((512 // cell, 512 // cell), np.float32)
     wrapped = np.pad(small, 2, mode="wrap")
     size = (wrapped.shape[1] * cell, wrapped.shape[0] * cell)
@@ -47,7 +51,8 @@ def smooth_noise(cell: int) -> Plane:
 
 
 def render(ground: Stadium, camera: Camera, seed: int) -> npt.NDArray[np.uint8]:
-    """Return the empty stadium, uint8 RGB [H, W, 3] in DARKEST..BRIGHTEST; `seed` moves the grain of the grass."""
+    """Return the empty stadium, uint8 RGB [H, W, 3] in DARKEST..BRIGHTEST; `seed` moves the grain of the
+    grass."""
     out = np.empty((camera.height, camera.width, 3), np.uint8)
     paint = coverage(camera)
     for top in range(0, camera.height, _BAND):
@@ -59,11 +64,16 @@ def render(ground: Stadium, camera: Camera, seed: int) -> npt.NDArray[np.uint8]:
     return out
 
 
-def _walls(ground: Stadium, camera: Camera, dx: Plane, dy: Plane, dz: Plane) -> tuple[Plane, npt.NDArray[np.bool_], Plane]:
-    """Return how far the boards are along each ray, whether those behind a goal are hit first, and the height there."""
+def _walls(
+    ground: Stadium, camera: Camera, dx: Plane, dy: Plane, dz: Plane
+) -> tuple[Plane, npt.NDArray[np.bool_], Plane]:
+    """Return how far the boards are along each ray, whether those behind a goal are hit first, and the
+    height there."""
     cx, cy, cz = (float(v) for v in camera.position)
     left, right, back = -ground.far - cx, LENGTH + ground.far - cx, WIDTH + ground.far - cy
-    to_end = np.where(dx > 0, np.float32(right), np.float32(left)) / np.where(np.abs(dx) < 1e-6, np.float32(1e-6), dx)
+    to_end = np.where(dx > 0, np.float32(right), np.float32(left)) / np.where(
+        np.abs(dx) < 1e-6, np.float32(1e-6), dx
+    )
     to_far = np.where(dy > 1e-6, np.float32(back) / np.maximum(dy, np.float32(1e-6)), np.float32(1e9))
     wall = np.minimum(to_end, to_far)
     return wall, to_end < to_far, cz + wall * dz
@@ -82,11 +92,16 @@ def _band(ground: Stadium, camera: Camera, rows: slice, paint: Plane, seed: int)
     wall, end, height = _walls(ground, camera, dx, dy, dz)
     above = np.flatnonzero(height > 0)
     some_turf = len(above) < height.size
-    planes = _turf(ground, camera, dx, dy, dz, paint, rows.start, seed) if some_turf else [np.empty_like(dx) for _ in "rgb"]
+    planes = (
+        _turf(ground, camera, dx, dy, dz, paint, rows.start, seed)
+        if some_turf
+        else [np.empty_like(dx) for _ in "rgb"]
+    )
     if len(above):
-        picked = [v.ravel().take(above) for v in (dx, dy, dz, wall, end, height)]
+        x, y, z, w, h = (v.ravel().take(above) for v in (dx, dy, dz, wall, height))
         net = np.float32(0.8) * paint.ravel().take(above)
-        for plane, stand in zip(planes, _stand(ground, camera, *picked), strict=True):
+        stands = _stand(ground, camera, x, y, z, w, h, end.ravel().take(above))
+        for plane, stand in zip(planes, stands, strict=True):
             plane.ravel()[above] = stand + (200 - stand) * net
     return planes
 
@@ -95,9 +110,11 @@ def _turf(
     ground: Stadium, camera: Camera, dx: Plane, dy: Plane, dz: Plane, paint: Plane, top: int, seed: int
 ) -> list[Plane]:
     """Return the colour planes [h, W] of the ground that the rays hit."""
-    far = np.float32(-camera.position[2]) / np.minimum(dz, np.float32(-1e-4))
-    x = np.float32(camera.position[0]) + far * dx
-    y = np.float32(camera.position[1]) + far * dy
+    far = np.minimum(dz, np.float32(-1e-4))
+    np.divide(np.float32(-camera.position[2]), far, out=far)
+    x, y = far * dx, far * dy
+    x += np.float32(camera.position[0])
+    y += np.float32(camera.position[1])
     tall, wide = x.shape
     index = ((y * np.float32(12)).astype(np.int32) & 511) << 9
     index |= ((x * np.float32(8)).astype(np.int32) + np.int32(seed)) & 511
@@ -131,11 +148,14 @@ def _turf(
 
 
 def _surround(ground: Stadium, planes: list[Plane], at: npt.NDArray[np.intp], x: Plane, y: Plane) -> None:
-    """Paint what lies around the turf at x, y [n] m: a track, and on the camera's side the dugout roofs and a crowd."""
+    """Paint what lies around the turf at x, y [n] m: a track, and on the camera's side the dugout roofs and
+    a crowd."""
     crowd = _people(ground, x, -y * np.float32(0.8))
     roof = np.where(np.sin(x * np.float32(1.1)) > -0.97, np.float32(1), np.float32(0.55))
     for channel, plane in enumerate(planes):
-        track = np.float32(ground.surround[channel]) + np.float32(0.3) * (plane.ravel()[at] - np.float32(ground.grass[channel]))
+        track = np.float32(ground.surround[channel]) + np.float32(0.3) * (
+            plane.ravel()[at] - np.float32(ground.grass[channel])
+        )
         shelter = np.where(y < -ground.near_strip, roof * np.float32(ground.near_roof[channel]), track)
         plane.ravel()[at] = np.where(y < -ground.near_crowd, crowd[channel], shelter)
 
@@ -150,9 +170,17 @@ def _people(ground: Stadium, along: Plane, up: Plane) -> list[Plane]:
 
 
 def _stand(
-    ground: Stadium, camera: Camera, dx: Plane, dy: Plane, dz: Plane, wall: Plane, end: npt.NDArray[np.bool_], wall_z: Plane
+    ground: Stadium,
+    camera: Camera,
+    dx: Plane,
+    dy: Plane,
+    dz: Plane,
+    wall: Plane,
+    wall_z: Plane,
+    end: npt.NDArray[np.bool_],
 ) -> list[Plane]:
-    """Return the colour planes [n] of what rises behind the pitch: boards, two tiers of crowd, the roof or sky."""
+    """Return the colour planes [n] of what rises behind the pitch: boards, two tiers of crowd, the roof or
+    sky."""
     cx, cy, cz = (np.float32(v) for v in camera.position)
     outward = np.where(end, np.abs(dx), dy)
     foot, gap, slope = np.float32(1.6), np.float32(1.5), np.float32(ground.rake)
@@ -171,7 +199,11 @@ def _stand(
     board = wall_z < ground.board_height
     # Behind the right goal y falls from left to right on screen; letters must not be mirrored there.
     place = np.where(end, np.where(dx > 0, -cy - wall * dy, cy + wall * dy), cx + wall * dx)[board]
-    v = ((1 - wall_z[board] / np.float32(ground.board_height)) * BOARD_PX).astype(np.int32).clip(0, BOARD_PX - 1)
+    v = (
+        ((1 - wall_z[board] / np.float32(ground.board_height)) * BOARD_PX)
+        .astype(np.int32)
+        .clip(0, BOARD_PX - 1)
+    )
     u = (place * np.float32(0.8 * BOARD_PX / ground.board_height)).astype(np.int32) % ground.boards.shape[2]
     texel = v * ground.boards.shape[2] + u
     for channel, plane in enumerate(planes):

@@ -13,7 +13,8 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Camera:
-    """Position [3] in metres, rotation [3, 3] with rows right, down, forward, focal length in px, picture size in px."""
+    """Position [3] in metres, rotation [3, 3] with rows right, down, forward, focal length in px, picture
+    size in px."""
 
     position: Floats
     rotation: Floats

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from core_network.scenes.camera import Camera
 from core_network.scenes.figures import Looks, Motion, capsules
 from core_network.scenes.raster import Capsules, Patches, blend, rasterise
+from core_network.scenes.truth import BallTruth, PlayerTruth, Role, Truth
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -21,7 +22,8 @@ _BUCKET = 9
 
 @dataclass(frozen=True)
 class Ball:
-    """A ball at `place` [3] m that moves at `velocity` [3] m/s while the shutter is open for `shutter` s; `radius` in m."""
+    """A ball at `place` [3] m that moves at `velocity` [3] m/s while the shutter is open for `shutter` s;
+    `radius` in m."""
 
     place: Floats
     velocity: Floats
@@ -32,7 +34,8 @@ class Ball:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Where things ended up: bounds [N, 4] px (not clipped), visible [N] 0..1, ball x, y, radius px and share seen."""
+    """Where things ended up: bounds [N, 4] px (not clipped), visible [N] 0..1, ball x, y, radius px and
+    share seen."""
 
     bounds: Floats
     visible: Floats
@@ -42,16 +45,27 @@ class Drawn:
 def cast_shadows(
     image: npt.NDArray[np.uint8], motion: Motion, height: Floats, camera: Camera, sun: Floats, strength: float
 ) -> None:
-    """Darken `image` [H, W, 3] where each person shades the ground; `sun` [2] is the shadow of 1 m in m, strength 0..1."""
+    """Darken `image` [H, W, 3] where each person shades the ground; `sun` [2] is the shadow of 1 m in m,
+    strength 0..1."""
     foot = np.concatenate([motion.place, np.zeros((len(height), 1))], 1)
     tip = foot + np.concatenate([sun * height[:, None], np.zeros((len(height), 1))], 1)
     side = np.stack([-np.sin(motion.heading), np.cos(motion.heading), np.zeros_like(height)], 1) * 0.16
     hip = foot + (tip - foot) * 0.5
-    ends = [(foot + side, hip), (foot - side, hip), (hip, foot + (tip - foot) * 0.8), (foot + (tip - foot) * 0.9, tip)]
+    ends = [
+        (foot + side, hip),
+        (foot - side, hip),
+        (hip, foot + (tip - foot) * 0.8),
+        (foot + (tip - foot) * 0.9, tip),
+    ]
     a, depth = camera.project(np.stack([e[0] for e in ends], 1))
     b, _ = camera.project(np.stack([e[1] for e in ends], 1))
     bounds = np.concatenate([np.minimum(a, b).min(1), np.maximum(a, b).max(1)], 1)
-    seen = (depth.min(1) > 2.0) & (bounds[:, 2:] > -9).all(1) & (bounds[:, 0] < camera.width) & (bounds[:, 1] < camera.height)
+    seen = (
+        (depth.min(1) > 2.0)
+        & (bounds[:, 2:] > -9).all(1)
+        & (bounds[:, 0] < camera.width)
+        & (bounds[:, 1] < camera.height)
+    )
     seen &= (bounds[:, 2:] - bounds[:, :2] < camera.width / 2).all(1)
     if not seen.any():
         return
@@ -74,11 +88,17 @@ def draw(
     camera: Camera,
     covers: Sequence[tuple[int, int, int, int]] = (),
 ) -> Drawn:
-    """Paint N people and the ball into `image` uint8 [H, W, 3]; `covers` (x0, y0, x1, y1 px) will be hidden by graphics."""
+    """Paint N people and the ball into `image` uint8 [H, W, 3]; `covers` (x0, y0, x1, y1 px) will be hidden
+    by graphics."""
     bodies, torso, depth = capsules(looks, motion, camera)
     bounds = bodies.extents()
     count = len(depth)
-    inside = (bounds[:, 2] > 0) & (bounds[:, 0] < camera.width) & (bounds[:, 3] > 0) & (bounds[:, 1] < camera.height)
+    inside = (
+        (bounds[:, 2] > 0)
+        & (bounds[:, 0] < camera.width)
+        & (bounds[:, 3] > 0)
+        & (bounds[:, 1] < camera.height)
+    )
     order = np.argsort(-depth)
     order = order[(inside & (depth > 1.0))[order]]
     owner = np.full(image.shape[:2], -1, np.int8)
@@ -99,12 +119,19 @@ def draw(
     visible = np.zeros(count + 1)
     for who, window, body in seen:
         rows, columns, patch_rows, patch_columns = window
-        visible[who] = (body[patch_rows, patch_columns] & (owner[rows, columns] == who)).sum() / max(int(body.sum()), 1)
+        visible[who] = (body[patch_rows, patch_columns] & (owner[rows, columns] == who)).sum() / max(
+            int(body.sum()), 1
+        )
     return Drawn(bounds, visible[:count], None if ball_at is None else (*ball_at, float(visible[count])))
 
 
 def _place(
-    image: npt.NDArray[np.uint8], owner: npt.NDArray[np.int8], patches: Patches, n: int, who: int, seen: list[Any]
+    image: npt.NDArray[np.uint8],
+    owner: npt.NDArray[np.int8],
+    patches: Patches,
+    n: int,
+    who: int,
+    seen: list[Any],
 ) -> None:
     """Blend patch `n` and note which pixels now belong to `who`."""
     window = blend(image, patches, n)
@@ -114,9 +141,16 @@ def _place(
         seen.append((who, window, body))
 
 
-def _ball_patch(ball: Ball, camera: Camera) -> tuple[Patches | None, float, tuple[float, float, float] | None]:
-    """Return the motion-blurred ball, its depth in m and its centre and radius in px (None where it is outside)."""
-    ends, depth = camera.project(np.stack([ball.place - ball.velocity * ball.shutter / 2, ball.place + ball.velocity * ball.shutter / 2]))
+def _ball_patch(
+    ball: Ball, camera: Camera
+) -> tuple[Patches | None, float, tuple[float, float, float] | None]:
+    """Return the motion-blurred ball, its depth in m and its centre and radius in px (None where it is
+    outside)."""
+    ends, depth = camera.project(
+        np.stack(
+            [ball.place - ball.velocity * ball.shutter / 2, ball.place + ball.velocity * ball.shutter / 2]
+        )
+    )
     x, y = ends.mean(0)
     radius = ball.radius * camera.focal / depth[0]
     if depth[0] < 1.0 or not (0 <= x < camera.width and 0 <= y < camera.height):
@@ -128,3 +162,37 @@ def _ball_patch(ball: Ball, camera: Camera) -> tuple[Patches | None, float, tupl
     patch = rasterise(shape, light=(-0.12, -0.3))
     faded = Patches(patch.colour * np.float32(share), patch.coverage * np.float32(share), patch.corner)
     return faded, float(depth.mean()), (float(x), float(y), float(radius))
+
+
+def picture_truth(
+    drawn: Drawn,
+    kind: npt.NDArray[np.int64],
+    shirts: Floats,
+    ball: Ball | None,
+    camera: Camera,
+    mirrored: bool,
+) -> Truth:
+    """Return the truth about what was drawn, mirrored when the picture will be.
+
+    kind [N] is 0, 1 for the players of the teams, 2, 3 for their keepers, 4 for referees, negative for
+    people who do not belong to the match; shirts [N, 3] are RGB.
+    """
+    width, height = camera.width, camera.height
+    players = []
+    for n in np.flatnonzero(kind >= 0):
+        box = drawn.bounds[n].clip(0, [width, height, width, height])
+        if drawn.visible[n] <= 0 or box[2] - box[0] < 1 or box[3] - box[1] < 1:
+            continue
+        x0, y0, x1, y1 = (float(v) for v in box)
+        if mirrored:
+            x0, x1 = width - x1, width - x0
+        role: Role = "player" if kind[n] < 2 else "goalkeeper" if kind[n] < 4 else "referee"
+        team = None if kind[n] == 4 else int(kind[n] % 2)
+        r, g, b = (float(v) for v in shirts[n])
+        players.append(PlayerTruth(int(n), role, team, (x0, y0, x1, y1), float(drawn.visible[n]), (r, g, b)))
+    if ball is None or drawn.ball is None:
+        return Truth(players, None)
+    x, y, radius, share = drawn.ball
+    ahead, _ = camera.project(np.stack([ball.place, ball.place + ball.velocity * 0.01]))
+    speed = float(np.hypot(*(ahead[1] - ahead[0]))) * 100
+    return Truth(players, BallTruth(width - x if mirrored else x, y, radius, share > 0.4, speed))

@@ -16,7 +16,8 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass
 class Looks:
-    """What N people wear and are: colours [N, 3] RGB 0..255, height in m, build as a factor, shirt pattern bands."""
+    """What N people wear and are: colours [N, 3] RGB 0..255, height in m, build as a factor, shirt pattern
+    bands."""
 
     shirt: Floats
     second: Floats
@@ -64,7 +65,8 @@ class Motion:
 
 
 def _leg(angle: Floats, flex: Floats, side: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return hip, knee, ankle, toe [N, 3] as forward, left, up in body heights for a thigh angle and knee flex [N]."""
+    """Return hip, knee, ankle, toe [N, 3] as forward, left, up in body heights for a thigh angle and knee
+    flex [N]."""
     zero, hip_side = np.zeros_like(angle), np.full_like(angle, side * 0.052)
     hip = np.stack([zero, hip_side, np.full_like(angle, 0.52)], 1)
     knee = hip + 0.24 * np.stack([np.sin(angle), zero, -np.cos(angle)], 1)
@@ -74,18 +76,27 @@ def _leg(angle: Floats, flex: Floats, side: float) -> tuple[Floats, Floats, Floa
     return hip, knee, ankle, toe
 
 
-def _arm(angle: Floats, bend: Floats, lift: Floats, lean: Floats, side: float) -> tuple[Floats, Floats, Floats]:
+def _arm(
+    angle: Floats, bend: Floats, lift: Floats, lean: Floats, side: float
+) -> tuple[Floats, Floats, Floats]:
     """Return shoulder, elbow, hand [N, 3] for a swing angle, elbow bend, sideways lift and torso lean [N]."""
-    shoulder = np.stack([0.29 * np.sin(lean), np.full_like(angle, side * 0.105), 0.53 + 0.29 * np.cos(lean)], 1)
+    shoulder = np.stack(
+        [0.29 * np.sin(lean), np.full_like(angle, side * 0.105), 0.53 + 0.29 * np.cos(lean)], 1
+    )
     out = 0.16 + lift
-    elbow = shoulder + 0.155 * np.stack([np.sin(angle) * np.cos(out), side * np.sin(out), -np.cos(angle) * np.cos(out)], 1)
+    elbow = shoulder + 0.155 * np.stack(
+        [np.sin(angle) * np.cos(out), side * np.sin(out), -np.cos(angle) * np.cos(out)], 1
+    )
     fore, wide = angle + bend, out * 0.7 + np.where(lift > 1.2, 0.8, 0)
-    hand = elbow + 0.16 * np.stack([np.sin(fore) * np.cos(wide), side * np.sin(wide), -np.cos(fore) * np.cos(wide)], 1)
+    hand = elbow + 0.16 * np.stack(
+        [np.sin(fore) * np.cos(wide), side * np.sin(wide), -np.cos(fore) * np.cos(wide)], 1
+    )
     return shoulder, elbow, hand
 
 
 def capsules(looks: Looks, motion: Motion, camera: Camera) -> tuple[Capsules, Torso, Floats]:
-    """Return the body of each person as capsules in the picture, the shirt pattern, and the depth [N] in m."""
+    """Return the body of each person as capsules in the picture, the shirt pattern, and the depth [N] in
+    m."""
     effort, phase = motion.effort, motion.phase
     swing = 0.06 + 0.72 * effort
     thighs = [swing * np.sin(phase) + 0.1 * effort, -swing * np.sin(phase) + 0.1 * effort]
@@ -97,7 +108,10 @@ def capsules(looks: Looks, motion: Motion, camera: Camera) -> tuple[Capsules, To
     legs = [_leg(thighs[i], flexes[i], (1, -1)[i]) for i in (0, 1)]
     bend = 0.2 + 1.2 * np.minimum(effort * 1.6, 1)
     lifts = [motion.raise_left, motion.raise_right]
-    arms = [_arm((-1, 1)[i] * swing * 0.9 * np.sin(phase), bend * (lifts[i] < 1), lifts[i], lean, (1, -1)[i]) for i in (0, 1)]
+    arms = [
+        _arm((-1, 1)[i] * swing * 0.9 * np.sin(phase), bend * (lifts[i] < 1), lifts[i], lean, (1, -1)[i])
+        for i in (0, 1)
+    ]
     drop = np.minimum(legs[0][2][:, 2], legs[1][2][:, 2]) - 0.035 - 0.03 * effort * np.abs(np.cos(phase))
     zero = np.zeros_like(lean)
 
@@ -106,7 +120,14 @@ def capsules(looks: Looks, motion: Motion, camera: Camera) -> tuple[Capsules, To
         return np.stack([rise * np.sin(lean) + forward, zero + left, 0.53 + rise * np.cos(lean)], 1)
 
     joints = [*(j for leg in legs for j in leg), *(j for arm in arms for j in arm)]
-    joints += [up(0.57), up(0.775), up(0.805, 0, 0.075), up(0.805, 0, -0.075), up(0.895, 0.012), up(0.935, 0.012)]
+    joints += [
+        up(0.57),
+        up(0.775),
+        up(0.805, 0, 0.075),
+        up(0.805, 0, -0.075),
+        up(0.895, 0.012),
+        up(0.935, 0.012),
+    ]
     joints += [up(0.94, -0.012), up(0.962, 0.004), up(0.53, 0, 0.04), up(0.53, 0, -0.04)]
     body = np.stack(joints, 1)
     body[:, :, 2] -= drop[:, None]
@@ -127,7 +148,12 @@ def capsules(looks: Looks, motion: Motion, camera: Camera) -> tuple[Capsules, To
 
 
 def _assemble(
-    pixels: Floats, scale: Floats, near_left: npt.NDArray[np.bool_], looks: Looks, motion: Motion, camera: Camera
+    pixels: Floats,
+    scale: Floats,
+    near_left: npt.NDArray[np.bool_],
+    looks: Looks,
+    motion: Motion,
+    camera: Camera,
 ) -> tuple[Capsules, Torso]:
     """Order the parts from far to near: far arm, far leg, near leg, trunk, head, near arm."""
 
@@ -166,7 +192,9 @@ def _assemble(
     facing = camera.position[:2] - motion.place
     facing = facing / np.linalg.norm(facing, axis=1, keepdims=True)
     back = -(np.cos(motion.heading) * facing[:, 0] + np.sin(motion.heading) * facing[:, 1])
-    torso = Torso(trunk, looks.second, looks.stripes, looks.hoops, looks.number * (back > 0.45) * (scale > 40))
+    torso = Torso(
+        trunk, looks.second, looks.stripes, looks.hoops, looks.number * (back > 0.45) * (scale > 40)
+    )
     size = (scale * slim)[:, None]
     return (
         Capsules(

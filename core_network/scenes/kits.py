@@ -14,7 +14,9 @@ from core_network.scenes.figures import Looks
 Floats = npt.NDArray[np.floating[Any]]
 
 _SKIN = np.array([[226, 182, 152], [206, 158, 126], [170, 120, 90], [122, 82, 60], [84, 58, 44]], float)
-_HAIR = np.array([[28, 22, 18], [52, 36, 26], [92, 64, 40], [170, 136, 84], [20, 18, 18], [120, 116, 112]], float)
+_HAIR = np.array(
+    [[28, 22, 18], [52, 36, 26], [92, 64, 40], [170, 136, 84], [20, 18, 18], [120, 116, 112]], float
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,11 @@ def colour(rng: np.random.Generator) -> Floats:
 def kit(rng: np.random.Generator) -> Kit:
     """Return a random kit."""
     shirt, second = colour(rng), colour(rng)
-    shorts = shirt if rng.random() < 0.4 else (np.full(3, rng.choice([28.0, 235.0])) if rng.random() < 0.6 else second)
+    shorts = (
+        shirt
+        if rng.random() < 0.4
+        else (np.full(3, rng.choice([28.0, 235.0])) if rng.random() < 0.6 else second)
+    )
     socks = shirt if rng.random() < 0.5 else shorts if rng.random() < 0.6 else second
     pattern = rng.random()
     stripes = rng.uniform(2.2, 4.5) if pattern < 0.16 else 0.0
@@ -54,14 +60,17 @@ def kit(rng: np.random.Generator) -> Kit:
 
 
 def match_kits(rng: np.random.Generator) -> list[Kit]:
-    """Return kits of team 0, team 1, goalkeeper 0, goalkeeper 1 and the referees, shirts well apart from each other."""
+    """Return kits of team 0, team 1, goalkeeper 0, goalkeeper 1 and the referees, shirts well apart from
+    each other."""
     chosen: list[Kit] = []
     apart = 130.0
     while len(chosen) < 5:
         new = kit(rng)
         if len(chosen) == 4:
             dark = np.full(3, rng.uniform(20, 40))
-            shirt = [dark, np.array([226.0, 224, 40]), np.array([40.0, 190, 220]), colour(rng)][rng.integers(4)]
+            shirt = [dark, np.array([226.0, 224, 40]), np.array([40.0, 190, 220]), colour(rng)][
+                rng.integers(4)
+            ]
             new = Kit(shirt, dark, shirt, dark, dark, number=0.0)
         apart *= 0.97
         if all(np.abs(new.shirt - other.shirt).sum() > apart for other in chosen):
@@ -73,7 +82,9 @@ def clothes(rng: np.random.Generator) -> Kit:
     """Return what somebody at the edge of the pitch wears: coats, track suits, hi-vis vests."""
     vest = rng.random()
     if vest < 0.35:
-        shirt = np.array([[235, 220, 40], [240, 120, 30], [150, 230, 60]], float)[rng.integers(3)] * rng.uniform(0.7, 1)
+        shirt = np.array([[235, 220, 40], [240, 120, 30], [150, 230, 60]], float)[
+            rng.integers(3)
+        ] * rng.uniform(0.7, 1)
     else:
         shirt = np.full(3, rng.uniform(15, 90)) + rng.uniform(0, 50, 3)
     legs = np.full(3, rng.uniform(15, 80)) + rng.uniform(0, 20, 3)

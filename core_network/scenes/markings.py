@@ -21,7 +21,8 @@ _STRIP = 64
 
 
 def _path(*points: tuple[float, float]) -> Floats:
-    """Return straight strokes through `points` as [n, 3] m with a point every 2 m, so that clipping costs little."""
+    """Return straight strokes through `points` as [n, 3] m with a point every 2 m, so that clipping costs
+    little."""
     corners = np.array([(*p, 0.0) for p in points])
     steps = [np.linspace(p, q, max(2, int(np.linalg.norm(q - p) / 2) + 1)) for p, q in pairwise(corners)]
     return np.concatenate([steps[0], *(s[1:] for s in steps[1:])])
@@ -45,11 +46,15 @@ def _lines() -> list[Floats]:
     for goal, inward in ((0.0, 1.0), (LENGTH, -1.0)):
         for depth, reach in ((16.5, 20.16), (5.5, 9.16)):
             front = goal + inward * depth
-            lines.append(_path((goal, 34 - reach), (front, 34 - reach), (front, 34 + reach), (goal, 34 + reach)))
+            lines.append(
+                _path((goal, 34 - reach), (front, 34 - reach), (front, 34 + reach), (goal, 34 + reach))
+            )
         middle = 0.0 if inward > 0 else np.pi
         lines.append(_arc(goal + inward * 11, 34, 9.15, middle - 0.925, middle + 0.925))
         lines.append(_arc(goal + inward * 11, 34, 0.08, 0, 2 * np.pi))
-        lines += [_arc(goal, y, 1.0, middle, middle + inward * t * np.pi / 2) for y, t in ((0.0, 1), (WIDTH, -1))]
+        lines += [
+            _arc(goal, y, 1.0, middle, middle + inward * t * np.pi / 2) for y, t in ((0.0, 1), (WIDTH, -1))
+        ]
     return lines
 
 
@@ -69,7 +74,8 @@ def _goals() -> tuple[list[Floats], list[Floats]]:
 
 @functools.cache
 def _segments() -> tuple[Floats, Floats, Floats, npt.NDArray[np.int64]]:
-    """Return starts and ends [n, 3] m, half widths [n] m and coverage [n] 0..255 of all strokes, nets before posts."""
+    """Return starts and ends [n, 3] m, half widths [n] m and coverage [n] 0..255 of all strokes, nets
+    before posts."""
     posts, nets = _goals()
     rows = []
     for paths, width, value in ((_lines(), 0.12, _PAINT), (nets, 0.03, _NET), (posts, 0.14, _PAINT)):
@@ -95,12 +101,16 @@ def coverage(camera: Camera) -> npt.NDArray[np.float32]:
         shifted = quads[here] - np.tile([0.0, row * _SUB], 4)
         for quad, level in zip(shifted.tolist(), value[here].tolist(), strict=True):
             pen.polygon(quad, fill=level)
+            # A polygon thinner than a pixel of the mask has gaps; its middle keeps the stroke in one piece.
+            x0, y0, x1, y1, x2, y2, x3, y3 = quad
+            pen.line(((x0 + x3) / 2, (y0 + y3) / 2, (x1 + x2) / 2, (y1 + y2) / 2), fill=level)
         np.multiply(np.asarray(mask.reduce(_SUB)), np.float32(1 / 255), out=result[row : row + tall])
     return result
 
 
 def _quads(camera: Camera) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Return the strokes in the picture as corners [n, 8] (x, y, ...) in px / _SUB, and their coverage [n] 0..255."""
+    """Return the strokes in the picture as corners [n, 8] (x, y, ...) in px / _SUB, and their coverage [n]
+    0..255."""
     starts, ends, half, value = _segments()
     ground = (starts[:, 2] == 0) & (ends[:, 2] == 0) & (half > 0.05) & (half < 0.065)
     run = ends - starts
@@ -109,8 +119,14 @@ def _quads(camera: Camera) -> tuple[Floats, npt.NDArray[np.int64]]:
     corners, depth = camera.project(np.stack([starts + side, ends + side, ends - side, starts - side], 1))
     line = corners[:, 1] - corners[:, 0]
     across = np.stack([-line[:, 1], line[:, 0]], 1) / (np.linalg.norm(line, axis=1, keepdims=True) + 1e-9)
-    wide = across[:, None] * (half[:, None] * camera.focal / depth)[..., None] * np.array([1, 1, -1, -1])[None, :, None]
+    wide = (
+        across[:, None]
+        * (half[:, None] * camera.focal / depth)[..., None]
+        * np.array([1, 1, -1, -1])[None, :, None]
+    )
     corners = np.where(ground[:, None, None], corners, corners + wide)
     low, high = corners.min(1), corners.max(1)
-    shown = (depth > 1.0).all(1) & (high > 0).all(1) & (low[:, 0] < camera.width) & (low[:, 1] < camera.height)
+    shown = (
+        (depth > 1.0).all(1) & (high > 0).all(1) & (low[:, 0] < camera.width) & (low[:, 1] < camera.height)
+    )
     return (corners[shown] * _SUB - 0.5).clip(-30000, 60000).reshape(-1, 8), value[shown]

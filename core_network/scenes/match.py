@@ -1,4 +1,5 @@
-"""A procedural match as a broadcast: one camera on its stand that follows the ball, with exact truth for every frame."""
+"""A procedural match as a broadcast: one camera on its stand that follows the ball, with exact truth for
+every frame."""
 
 from __future__ import annotations
 
@@ -21,7 +22,6 @@ from core_network.scenes.panorama import Panorama
 from core_network.scenes.play import KEEPERS, PEOPLE, REFEREE, Play
 from core_network.scenes.raster import BRIGHTEST, DARKEST
 from core_network.scenes.stadium import stadium
-from core_network.scenes.still import picture_truth
 from core_network.scenes.truth import Scene
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -29,17 +29,37 @@ Picture = npt.NDArray[np.uint8]
 
 _CUT_EVERY = 15.0
 _GRAIN_ROOM = 64
-_TOWNS = ["ARD", "BRU", "COR", "DAL", "ELM", "FEN", "GAR", "HOL", "ISK", "KVI", "LOM", "MAR", "NOR", "OST", "PEL", "ROS"]
+_TOWNS = [
+    "ARD",
+    "BRU",
+    "COR",
+    "DAL",
+    "ELM",
+    "FEN",
+    "GAR",
+    "HOL",
+    "ISK",
+    "KVI",
+    "LOM",
+    "MAR",
+    "NOR",
+    "OST",
+    "PEL",
+    "ROS",
+]
 
 
 class Match:
     """One match that its seed decides; each frame is a picture and the truth about it.
 
-        play (25 people, ball) -> camera that lags behind the ball -> panorama turned to it -> people and ball -> graphics
+    play (25 people, ball) -> camera that lags behind -> panorama turned to it -> people, ball -> graphics
     """
 
-    def __init__(self, seed: int, width: int = 1280, height: int = 720, fps: float = 25.0, cuts: bool = False) -> None:
-        """Draw the panorama (about a second); `cuts` changes between a wide and a close shot about every 15 s."""
+    def __init__(
+        self, seed: int, width: int = 1280, height: int = 720, fps: float = 25.0, cuts: bool = False
+    ) -> None:
+        """Draw the panorama (about a second); `cuts` changes between a wide and a close shot about every 15
+        s."""
         if width < 64 or height < 64:
             raise ValueError(f"a match needs a picture of at least 64 x 64 px, got {width} x {height}")
         if fps <= 0:
@@ -93,13 +113,15 @@ class Match:
         image = self._panorama.view(camera)
         motion = self._play.motion()
         cast.cast_shadows(image, motion, self._looks.height, camera, self._sun, self._shadow)
-        ball = cast.Ball(self._play.ball.place.copy(), self._play.ball.velocity.copy(), shutter=0.008, radius=0.125)
+        ball = cast.Ball(
+            self._play.ball.place.copy(), self._play.ball.velocity.copy(), shutter=0.008, radius=0.125
+        )
         cover = self._board.box(image)
         drawn = cast.draw(image, self._looks, motion, ball, camera, [cover])
         self._board.paint(image, self._clock + self._time, self._play.score)
         self._add_grain(image)
         kinds = np.array([self._kit_of(i) for i in range(PEOPLE)])
-        truth = picture_truth(drawn, kinds, self._looks.shirt, ball, camera, False)
+        truth = cast.picture_truth(drawn, kinds, self._looks.shirt, ball, camera, mirrored=False)
         return Scene(image, replace(truth, cut=cut))
 
     def _wanted_aim(self) -> Floats:
@@ -114,7 +136,8 @@ class Match:
         return float((3300 if self._close else 1620 * (1 + 0.22 * away**2) * near) * self._unit)
 
     def _follow(self, dt: float) -> None:
-        """Let the camera operator catch up with the ball: a critically damped spring for the aim, a slow zoom."""
+        """Let the camera operator catch up with the ball: a critically damped spring for the aim, a slow
+        zoom."""
         pull = 2.6 if self._close else 1.7
         wanted = self._wanted_aim()
         self._aim_velocity += (pull**2 * (wanted - self._aim) - 2 * pull * self._aim_velocity) * dt
@@ -128,18 +151,27 @@ class Match:
         """Draw all that the camera can turn to, with the people who stand around the pitch."""
         focal = 1500 * self._unit
         middle = np.array([LENGTH / 2, 22.0, 0.0])
-        reach = [Camera.looking_at(self._stand, np.array([x, y, 0.0]), focal, self.width, self.height) for x in (15, LENGTH - 15) for y in (14, 54)]
+        reach = [
+            Camera.looking_at(self._stand, np.array([x, y, 0.0]), focal, self.width, self.height)
+            for x in (15, LENGTH - 15)
+            for y in (14, 54)
+        ]
         level = Camera.looking_at(self._stand, middle, focal, 2, 2)
         edges = []
         for camera in reach:
             half = np.array([self.width, self.height]) / 2 / (1420 * self._unit)
-            rays = np.array([[sx * half[0], sy * half[1], 1.0] for sx in (-1, 1) for sy in (-1, 1)]) @ camera.rotation
+            rays = (
+                np.array([[sx * half[0], sy * half[1], 1.0] for sx in (-1, 1) for sy in (-1, 1)])
+                @ camera.rotation
+            )
             local = rays @ level.rotation.T
             edges.append(local[:, :2] / local[:, 2:] * focal)
         extent = np.abs(np.concatenate(edges)).max(0)
         wide = replace(level, width=int(2 * extent[0]) + 16, height=int(2 * extent[1]) + 16)
         image = render(self._ground, wide, int(self._rng.integers(1, 9999)))
-        spots = [[x, -2.6] for x in self._rng.uniform(30, 75, 6)] + [[x, WIDTH + 2.6] for x in self._rng.uniform(2, 103, 9)]
+        spots = [[x, -2.6] for x in self._rng.uniform(30, 75, 6)] + [
+            [x, WIDTH + 2.6] for x in self._rng.uniform(2, 103, 9)
+        ]
         spots += [[x, y] for x in (-2.6, LENGTH + 2.6) for y in self._rng.uniform(4, 64, 5)]
         place = np.array(spots)
         count = len(place)
@@ -173,13 +205,18 @@ class _Scoreboard:
         self._names = [str(n) for n in rng.choice(_TOWNS, 2, replace=False)]
         self._unit = unit
         self._font = ImageFont.load_default(max(8, round(19 * unit)))
-        self._shown: tuple[int, int, int] | None = None
+        self._shown: tuple[int, ...] = ()
         self._panel = np.zeros((max(10, round(34 * unit)), max(40, round(306 * unit)), 3), np.uint8)
 
     def box(self, image: Picture) -> tuple[int, int, int, int]:
         """Return x0, y0, x1, y1 in px of the panel in `image`."""
         x, y = round(image.shape[1] * 0.05), round(image.shape[0] * 0.06)
-        return x, y, min(x + self._panel.shape[1], image.shape[1]), min(y + self._panel.shape[0], image.shape[0])
+        return (
+            x,
+            y,
+            min(x + self._panel.shape[1], image.shape[1]),
+            min(y + self._panel.shape[0], image.shape[0]),
+        )
 
     def paint(self, image: Picture, clock: float, score: list[int]) -> None:
         """Lay the panel over `image` with the match `clock` in s."""

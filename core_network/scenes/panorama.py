@@ -15,7 +15,8 @@ _BAND = 16
 class Panorama:
     """A picture on a plane from which every pan, tilt and zoom of the same camera position is a homography.
 
-    Pixels are kept as red, green, blue in lanes of ten bits of a uint32, so that one integer operation mixes all
+    Pixels are kept as red, green, blue in lanes of ten bits of a uint32, so that one integer operation
+    mixes all
     three: two pixels weighted in quarters (at most 4 x 255) still fit their lane.
     """
 
@@ -26,10 +27,13 @@ class Panorama:
         self._texels = (wide[..., 0] << 20 | wide[..., 1] << 10 | wide[..., 2]).ravel()
 
     def view(self, camera: Camera) -> npt.NDArray[np.uint8]:
-        """Return uint8 [H, W, 3] as `camera`, which must be at the same position, sees it (bilinear to 1/4 px)."""
+        """Return uint8 [H, W, 3] as `camera`, which must be at the same position, sees it (bilinear to 1/4
+        px)."""
         own = self._camera
         turn = own.rotation @ camera.rotation.T
-        turn = np.diag([own.focal, own.focal, 1.0]) @ turn @ np.diag([1 / camera.focal, 1 / camera.focal, 1.0])
+        turn = (
+            np.diag([own.focal, own.focal, 1.0]) @ turn @ np.diag([1 / camera.focal, 1 / camera.focal, 1.0])
+        )
         xs = np.arange(camera.width) + 0.5 - camera.width / 2
         ys = np.arange(camera.height) + 0.5 - camera.height / 2
         columns = (turn[:, :1] * xs).astype(np.float32)
@@ -74,5 +78,5 @@ class Panorama:
         left <<= 2
         left += right
         left >>= 2
-        left &= 255 << 20 | 255 << 10 | 255
-        return left
+        lanes: npt.NDArray[np.uint32] = np.bitwise_and(left, np.uint32(255 << 20 | 255 << 10 | 255))
+        return lanes

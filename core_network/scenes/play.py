@@ -26,12 +26,14 @@ _HOME = np.array(
 
 def _unit(vector: Floats) -> Floats:
     """Return `vector` [..., 2] at length 1 (0 stays 0)."""
-    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-6)
+    scaled: Floats = vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-6)
+    return scaled
 
 
 @dataclass
 class Ball:
-    """Place and velocity [3] in m and m/s; who has it (-1: nobody), who kicked last and who should receive it."""
+    """Place and velocity [3] in m and m/s; who has it (-1: nobody), who kicked last and who should receive
+    it."""
 
     place: Floats
     velocity: Floats
@@ -52,9 +54,8 @@ class Play:
         start = np.array([rng.uniform(30, 75), rng.uniform(15, 53)])
         self.ball = Ball(np.array([*start, BALL_RADIUS]), np.zeros(3))
         self._wander = rng.normal(0, 1.5, (PEOPLE, 2))
-        self.place = np.zeros((PEOPLE, 2))
-        self.velocity = np.zeros((PEOPLE, 2))
-        self.place = self._stations()
+        self.velocity: Floats = np.zeros((PEOPLE, 2))
+        self.place: Floats = self._stations()
         self.heading = rng.uniform(0, 2 * np.pi, PEOPLE)
         self.phase = rng.uniform(0, 2 * np.pi, PEOPLE)
         self._speed = rng.uniform(6.2, 7.8, PEOPLE)
@@ -67,7 +68,9 @@ class Play:
         """Return how everybody stands now."""
         pace = np.linalg.norm(self.velocity, axis=1)
         lift = np.full(PEOPLE, 0.05)
-        return Motion(self.place, self.heading, self.phase, np.minimum(pace / 7.5, 1), lift, lift, np.zeros(PEOPLE))
+        return Motion(
+            self.place, self.heading, self.phase, np.minimum(pace / 7.5, 1), lift, lift, np.zeros(PEOPLE)
+        )
 
     def step(self, dt: float) -> None:
         """Advance the match by `dt` seconds."""
@@ -134,7 +137,12 @@ class Play:
             goal = np.array([LENGTH if side > 0 else 0.0, 34])
             ahead = _unit(goal - self.place[ball.owner])
             turn = self._course
-            way = np.array([ahead[0] * np.cos(turn) - ahead[1] * np.sin(turn), ahead[0] * np.sin(turn) + ahead[1] * np.cos(turn)])
+            way = np.array(
+                [
+                    ahead[0] * np.cos(turn) - ahead[1] * np.sin(turn),
+                    ahead[0] * np.sin(turn) + ahead[1] * np.cos(turn),
+                ]
+            )
             target[ball.owner] = self.place[ball.owner] + way * (0.0 if held else 5)
             limit[ball.owner] = 4.6
         target = target.clip([-2, -1.5], [LENGTH + 2, WIDTH + 1.5])
@@ -205,10 +213,18 @@ class Play:
         gap = np.linalg.norm(lead - here, axis=1)
         free = np.linalg.norm(self.place[foes][None] - lead[:, None], axis=2).min(1)
         lines = (self.place[foes][None] - here) - (lead - here)[:, None] * np.clip(
-            ((self.place[foes][None] - here) * (lead - here)[:, None]).sum(2) / np.maximum(gap**2, 1)[:, None], 0, 1
+            ((self.place[foes][None] - here) * (lead - here)[:, None]).sum(2)
+            / np.maximum(gap**2, 1)[:, None],
+            0,
+            1,
         )[..., None]
         blocked = np.linalg.norm(lines, axis=2).min(1) < 1.6
-        worth = (lead[:, 0] - here[0]) * side * 0.09 + np.minimum(free, 7) * 0.4 - np.abs(gap - 15) * 0.1 - blocked * 1.2
+        worth = (
+            (lead[:, 0] - here[0]) * side * 0.09
+            + np.minimum(free, 7) * 0.4
+            - np.abs(gap - 15) * 0.1
+            - blocked * 1.2
+        )
         worth = worth + rng.gumbel(0, 0.8, len(mates)) - (gap < 4) * 5
         best = int(worth.argmax())
         mate, reach = int(mates[best]), float(gap[best])
@@ -222,14 +238,15 @@ class Play:
         ball.receiver = mate
 
     def _roll(self, dt: float) -> None:
-        """Move the free ball: flight, bounces, rolling friction; nets, boards and grass beyond the lines stop it."""
+        """Move the free ball: flight, bounces, rolling friction; nets, boards and grass beyond the lines
+        stop it."""
         ball = self.ball
         was_out = self._out()
         if ball.place[2] > BALL_RADIUS + 0.01 or ball.velocity[2] > 0.5:
             ball.velocity[2] -= _GRAVITY * dt
         else:
-            speed = np.linalg.norm(ball.velocity[:2])
-            ball.velocity[:2] *= max(0.0, speed - _ROLL * dt) / max(float(speed), 1e-6)
+            speed = float(np.linalg.norm(ball.velocity[:2]))
+            ball.velocity[:2] *= max(0.0, speed - _ROLL * dt) / max(speed, 1e-6)
             ball.velocity[2] = 0
         ball.place += ball.velocity * dt
         if ball.place[2] < BALL_RADIUS:
@@ -253,6 +270,8 @@ class Play:
         able &= (np.arange(22) != ball.kicker) | (ball.since_kick > 1.0)
         # A fast ball often passes a defender who only sticks out a leg.
         speed = np.linalg.norm(ball.velocity)
-        able &= (np.arange(22) == ball.receiver) | keeper | (self._rng.random(22) < (0.5 if speed < 9 else 0.08))
+        able &= (
+            (np.arange(22) == ball.receiver) | keeper | (self._rng.random(22) < (0.5 if speed < 9 else 0.08))
+        )
         if able.any() and ball.since_kick > 0.15:
             self._gain(int(np.where(able, gap, 1e3).argmin()))

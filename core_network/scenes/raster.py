@@ -18,7 +18,8 @@ DARKEST, BRIGHTEST = 12, 243
 class Capsules:
     """K tapered capsules for each of N figures, painted in order k = 0..K-1.
 
-    a, b [N, K, 2] are the end points in px, ra, rb [N, K] the radii there in px, colour [N, K, 3] is RGB 0..255.
+    a, b [N, K, 2] are the end points in px, ra, rb [N, K] the radii there in px, colour [N, K, 3] is RGB
+    0..255.
     """
 
     a: Floats
@@ -54,20 +55,26 @@ class Torso:
 
     def take(self, index: npt.NDArray[np.intp]) -> Torso:
         """Return the patterns of the figures `index` [M]."""
-        return Torso(self.part, self.second[index], self.stripes[index], self.hoops[index], self.number[index])
+        return Torso(
+            self.part, self.second[index], self.stripes[index], self.hoops[index], self.number[index]
+        )
 
 
 @dataclass(frozen=True)
 class Patches:
-    """Premultiplied colour [N, h, w, 3] and coverage [N, h, w] (0..1) of N figures; top left corners [N, 2] (x, y) px."""
+    """Premultiplied colour [N, h, w, 3] and coverage [N, h, w] (0..1) of N figures; top left corners [N, 2]
+    (x, y) px."""
 
     colour: npt.NDArray[np.float32]
     coverage: npt.NDArray[np.float32]
     corner: npt.NDArray[np.intp]
 
 
-def rasterise(capsules: Capsules, torso: Torso | None = None, light: tuple[float, float] = (-0.16, -0.2)) -> Patches:
-    """Draw N figures on equally large patches (px) that contain each of them whole; `light` is the shading per radius."""
+def rasterise(
+    capsules: Capsules, torso: Torso | None = None, light: tuple[float, float] = (-0.16, -0.2)
+) -> Patches:
+    """Draw N figures on equally large patches (px) that contain each of them whole; `light` is the shading
+    per radius."""
     bounds = capsules.extents()
     corner = np.floor(bounds[:, :2]).astype(np.intp) - 1
     size = np.ceil(bounds[:, 2:]).astype(np.intp) + 1 - corner
@@ -88,7 +95,9 @@ def rasterise(capsules: Capsules, torso: Torso | None = None, light: tuple[float
         py = ys[rows] - a[:, k, 1:]
         axis = b[:, k] - a[:, k]
         squared = (axis * axis).sum(1) + np.float32(1e-6)
-        along = (px * (axis[:, :1] / squared[:, None]))[:, None, :] + (py * (axis[:, 1:] / squared[:, None]))[:, :, None]
+        along = (px * (axis[:, :1] / squared[:, None]))[:, None, :] + (py * (axis[:, 1:] / squared[:, None]))[
+            :, :, None
+        ]
         free = along if torso is not None and k == torso.part else None
         along = np.clip(along, 0, 1)
         ex = px[:, None, :] - along * axis[:, 0, None, None]
@@ -103,7 +112,9 @@ def rasterise(capsules: Capsules, torso: Torso | None = None, light: tuple[float
         keep = 1 - alpha
         pattern = None
         if free is not None and torso is not None:
-            side = (ex * axis[:, 1, None, None] - ey * axis[:, 0, None, None]) * (inverse / np.sqrt(squared))[:, None, None]
+            side = (ex * axis[:, 1, None, None] - ey * axis[:, 0, None, None]) * (inverse / np.sqrt(squared))[
+                :, None, None
+            ]
             pattern = _pattern(torso, side, free)
         for channel in range(3):
             window = colour[channel, :, rows, columns]
@@ -119,27 +130,38 @@ def rasterise(capsules: Capsules, torso: Torso | None = None, light: tuple[float
 
 
 def _pattern(torso: Torso, side: Floats, along: Floats) -> Floats:
-    """Return the weight [N, h, w] of the second shirt colour at `side` (-1..1 across) and `along` (0..1 up) of the chest."""
-    stripes, hoops, number = (v.astype(np.float32)[:, None, None] for v in (torso.stripes, torso.hoops, torso.number))
-    bands = np.where(stripes > 0, np.sin(side * stripes * np.pi), 0) + np.where(hoops > 0, np.sin(along * hoops * np.pi), 0)
+    """Return the weight [N, h, w] of the second shirt colour at `side` (-1..1 across) and `along` (0..1 up)
+    of the chest."""
+    stripes, hoops, number = (
+        v.astype(np.float32)[:, None, None] for v in (torso.stripes, torso.hoops, torso.number)
+    )
+    bands = np.where(stripes > 0, np.sin(side * stripes * np.pi), 0) + np.where(
+        hoops > 0, np.sin(along * hoops * np.pi), 0
+    )
     digits = (np.abs(side) < 0.42) & (np.abs(along - 0.55) < 0.26) & (np.abs(np.abs(side) - 0.05) > 0.05)
-    return np.clip(bands * 3, 0, 1) * (1 - number * digits) + number * digits * np.clip(1 - bands * 3, 0, 1)
+    weight: Floats = np.clip(bands * 3, 0, 1)
+    weight += number * digits * (1 - 2 * weight)
+    return weight
 
 
 def blend(image: npt.NDArray[np.uint8], patches: Patches, n: int) -> tuple[slice, slice, slice, slice] | None:
-    """Paint figure `n` into `image` [H, W, 3]; return image rows and columns, patch rows and columns, None if outside."""
+    """Paint figure `n` into `image` [H, W, 3]; return image rows and columns, patch rows and columns, None
+    if outside."""
     window = overlap(image.shape, patches, n)
     if window is None:
         return None
     rows, columns, patch_rows, patch_columns = window
     region = image[rows, columns]
     keep = 1 - patches.coverage[n, patch_rows, patch_columns]
-    region[:] = (region * keep[..., None] + patches.colour[n, patch_rows, patch_columns]).clip(DARKEST, BRIGHTEST)
+    region[:] = (region * keep[..., None] + patches.colour[n, patch_rows, patch_columns]).clip(
+        DARKEST, BRIGHTEST
+    )
     return window
 
 
 def overlap(shape: tuple[int, ...], patches: Patches, n: int) -> tuple[slice, slice, slice, slice] | None:
-    """Return where patch `n` lies in a picture of `shape` [H, W, ...]: its rows, columns and those of the patch."""
+    """Return where patch `n` lies in a picture of `shape` [H, W, ...]: its rows, columns and those of the
+    patch."""
     height, width = patches.coverage.shape[1:]
     x, y = int(patches.corner[n, 0]), int(patches.corner[n, 1])
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + width, shape[1]), min(y + height, shape[0])

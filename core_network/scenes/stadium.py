@@ -72,7 +72,9 @@ def stadium(rng: np.random.Generator, plain: bool = False) -> Stadium:
         grain=rng.uniform(2, 6) * (1 if plain else rng.uniform(0.3, 1.7)),
         line=rng.uniform(0.55, 0.9),
         margin=rng.uniform(3.5, 7),
-        surround=(green * rng.uniform(0.7, 1) if rng.random() < 0.6 else np.full(3, rng.uniform(50, 120))).clip(15, 190),
+        surround=(
+            green * rng.uniform(0.7, 1) if rng.random() < 0.6 else np.full(3, rng.uniform(50, 120))
+        ).clip(15, 190),
         near_strip=rng.uniform(5, 7.5),
         near_roof=colour(rng) * rng.uniform(0.7, 1),
         near_crowd=rng.uniform(9, 13),
@@ -84,7 +86,9 @@ def stadium(rng: np.random.Generator, plain: bool = False) -> Stadium:
         tier=rng.uniform(5, 10),
         tier_two=rng.uniform(8, 16),
         rake=rng.uniform(0.45, 0.75),
-        sky=np.full(3, rng.uniform(8, 45)) if rng.random() < 0.75 else np.array([150.0, 180, 215]) * rng.uniform(0.6, 1),
+        sky=np.full(3, rng.uniform(8, 45))
+        if rng.random() < 0.75
+        else np.array([150.0, 180, 215]) * rng.uniform(0.6, 1),
         shade_line=np.array([np.cos(angle), np.sin(angle), rng.uniform(-15, 15)]),
         shade=rng.uniform(0.3, 0.55) if sunny and rng.random() < 0.5 else 0.0,
         light=np.ones(3) if plain else rng.uniform(0.7, 1.12) * (1 + rng.normal(0, 0.05, 3)),
@@ -104,7 +108,8 @@ def _lettering() -> list[npt.NDArray[np.float32]]:
 
 
 def boards(rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Return a strip of advertisements of made-up companies, float32 [3, 20, 2400]; 20 px are one board high."""
+    """Return a strip of advertisements of made-up companies, float32 [3, 20, 2400]; 20 px are one board
+    high."""
     strip = np.zeros((3, BOARD_PX, 2400), np.float32)
     house = [colour(rng) * rng.uniform(0.5, 1) for _ in range(int(rng.integers(1, 4)))]
     masks = _lettering()
@@ -123,7 +128,8 @@ def boards(rng: np.random.Generator) -> npt.NDArray[np.float32]:
 
 
 def _palette(rng: np.random.Generator, fans: Floats, other: Floats) -> Floats:
-    """Return float32 [3, 3 * KINDS] (channel, entry): colours of empty seats, bodies and heads for KINDS kinds of spectator."""
+    """Return float32 [3, 3 * KINDS] (channel, entry): colours of empty seats, bodies and heads for KINDS
+    kinds of spectator."""
     seat = colour(rng) * rng.uniform(0.3, 0.8)
     body = rng.uniform(10, 110, (KINDS, 1)) + rng.normal(0, 18, (KINDS, 3))
     loyal = rng.random(KINDS) < rng.uniform(0.05, 0.6)

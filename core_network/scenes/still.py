@@ -18,7 +18,7 @@ from core_network.scenes.kits import clothes, colour, looks, match_kits
 from core_network.scenes.markings import LENGTH, WIDTH
 from core_network.scenes.raster import BRIGHTEST, DARKEST
 from core_network.scenes.stadium import stadium
-from core_network.scenes.truth import BallTruth, PlayerTruth, Role, Scene, Truth
+from core_network.scenes.truth import Scene
 
 Floats = npt.NDArray[np.floating[Any]]
 Picture = npt.NDArray[np.uint8]
@@ -27,7 +27,8 @@ Picture = npt.NDArray[np.uint8]
 def random_still(rng: np.random.Generator | int, width: int = 1280, height: int = 720) -> Scene:
     """Return a random football picture of `width` x `height` px; the same seed gives the same picture.
 
-    Varied: camera pose and zoom, kits, light and shadows, grass, boards, crowd, people beside the pitch (who are in no
+    Varied: camera pose and zoom, kits, light and shadows, grass, boards, crowd, people beside the pitch
+    (who are in no
     truth), score graphics, blur, noise and JPEG loss.
     """
     rng = np.random.default_rng(rng)
@@ -45,7 +46,7 @@ def random_still(rng: np.random.Generator | int, width: int = 1280, height: int 
     if flip:
         covers = [(width - x1, y0, width - x0, y1) for x0, y0, x1, y1 in covers]
     drawn = cast.draw(image, people.lit(ground.light), motion, ball, camera, covers)
-    truth = picture_truth(drawn, kind, people.shirt, ball, camera, flip)
+    truth = cast.picture_truth(drawn, kind, people.shirt, ball, camera, mirrored=flip)
     if flip:
         image = np.ascontiguousarray(image[:, ::-1])
     _overlay(image, captions)
@@ -60,7 +61,9 @@ def _pose(rng: np.random.Generator, width: int, height: int) -> tuple[Camera, Fl
         position = np.array([LENGTH / 2 + rng.normal(0, 7), -rng.uniform(14, 45), rng.uniform(9, 26)])
         tall = np.exp(rng.normal(np.log(40), 0.35))
     elif shot < 0.84:
-        position = np.array([rng.choice([-1, 1]) * rng.uniform(62, 85) + LENGTH / 2, rng.uniform(-20, 50), rng.uniform(8, 25)])
+        position = np.array(
+            [rng.choice([-1, 1]) * rng.uniform(62, 85) + LENGTH / 2, rng.uniform(-20, 50), rng.uniform(8, 25)]
+        )
         tall = np.exp(rng.normal(np.log(44), 0.35))
     else:
         position = np.array([LENGTH / 2 + rng.normal(0, 25), -rng.uniform(8, 25), rng.uniform(3, 12)])
@@ -72,7 +75,8 @@ def _pose(rng: np.random.Generator, width: int, height: int) -> tuple[Camera, Fl
 
 
 def _places(rng: np.random.Generator, focus: Floats) -> tuple[Motion, npt.NDArray[np.int64]]:
-    """Return how everybody stands and their kit: 0, 1 teams, 2, 3 keepers, 4 referees, -1 for people who do not play."""
+    """Return how everybody stands and their kit: 0, 1 teams, 2, 3 keepers, 4 referees, -1 for people who do
+    not play."""
     outfield = rng.integers(14, 21)
     place, kind = [], []
     huddle = focus + rng.normal(0, 4, 2)
@@ -91,7 +95,10 @@ def _places(rng: np.random.Generator, focus: Floats) -> tuple[Motion, npt.NDArra
     place.append(focus + rng.normal(0, 9, 2))
     place += [np.array([rng.uniform(0, 60), -0.6]), np.array([rng.uniform(45, 105), WIDTH + 0.6])]
     kind += [4, 4, 4]
-    place = [p.clip((0.3, 0.3), (LENGTH - 0.3, WIDTH - 0.3)) if k < 4 else p for p, k in zip(place, kind, strict=True)]
+    place = [
+        p.clip((0.3, 0.3), (LENGTH - 0.3, WIDTH - 0.3)) if k < 4 else p
+        for p, k in zip(place, kind, strict=True)
+    ]
     for _ in range(rng.integers(0, 16)):
         edge = rng.random()
         x, beyond = rng.uniform(-3, LENGTH + 3), rng.uniform(2.0, 3.6)
@@ -105,7 +112,9 @@ def _places(rng: np.random.Generator, focus: Floats) -> tuple[Motion, npt.NDArra
     kinds = np.array(kind)
     count = len(kind)
     effort = np.where(rng.random(count) < 0.25, 0.0, rng.beta(1.3, 1.8, count)) * np.where(kinds < 0, 0.15, 1)
-    raised = (rng.random((2, count)) < 0.05) * rng.uniform(1, 2.7, (2, count)) + rng.uniform(0, 0.25, (2, count))
+    raised = (rng.random((2, count)) < 0.05) * rng.uniform(1, 2.7, (2, count)) + rng.uniform(
+        0, 0.25, (2, count)
+    )
     keeper = (kinds == 2) | (kinds == 3)
     raised += keeper * (rng.random(count) < 0.4) * rng.uniform(0.2, 1.0, count)
     jump = (rng.random(count) < 0.04) * rng.uniform(0, 0.6, count)
@@ -113,7 +122,9 @@ def _places(rng: np.random.Generator, focus: Floats) -> tuple[Motion, npt.NDArra
     return Motion(np.array(place), heading, phase, effort, raised[0], raised[1], jump), kinds
 
 
-def _ball(rng: np.random.Generator, motion: Motion, kind: npt.NDArray[np.int64], focus: Floats) -> cast.Ball | None:
+def _ball(
+    rng: np.random.Generator, motion: Motion, kind: npt.NDArray[np.int64], focus: Floats
+) -> cast.Ball | None:
     """Return the ball: at a foot, rolling, in the air, or (seldom) not in play."""
     where = rng.random()
     if where < 0.05:
@@ -134,12 +145,24 @@ def _ball(rng: np.random.Generator, motion: Motion, kind: npt.NDArray[np.int64],
     turn = rng.uniform(0, 2 * np.pi)
     velocity = np.array([speed * np.cos(turn), speed * np.sin(turn), rng.normal(0, 3) * (z > 0.2)])
     tone = rng.uniform(205, 245)
-    shade = np.array([1, 1, rng.uniform(0.7, 1)]) if rng.random() < 0.85 else np.array([1, rng.uniform(0.6, 1), 0.35])
+    shade = (
+        np.array([1, 1, rng.uniform(0.7, 1)])
+        if rng.random() < 0.85
+        else np.array([1, rng.uniform(0.6, 1), 0.35])
+    )
     r, g, b = (float(v) for v in shade * tone)
-    return cast.Ball(np.array([*place, z]), velocity, float(rng.uniform(0.001, 0.016)), (r, g, b), float(rng.uniform(0.11, 0.15)))
+    return cast.Ball(
+        np.array([*place, z]),
+        velocity,
+        float(rng.uniform(0.001, 0.016)),
+        (r, g, b),
+        float(rng.uniform(0.11, 0.15)),
+    )
 
 
-def _shadows(rng: np.random.Generator, image: Picture, motion: Motion, height: Floats, camera: Camera) -> None:
+def _shadows(
+    rng: np.random.Generator, image: Picture, motion: Motion, height: Floats, camera: Camera
+) -> None:
     """Cast one hard shadow of the sun, or the faint star of floodlights."""
     turn = rng.uniform(0, 2 * np.pi)
     if rng.random() < 0.5:
@@ -149,31 +172,6 @@ def _shadows(rng: np.random.Generator, image: Picture, motion: Motion, height: F
     for k in range(int(rng.integers(1, 4))):
         lamp = rng.uniform(0.3, 0.9) * np.array([np.cos(turn + k * 1.7), np.sin(turn + k * 1.7)])
         cast.cast_shadows(image, motion, height, camera, lamp, rng.uniform(0.06, 0.2))
-
-
-def picture_truth(
-    drawn: cast.Drawn, kind: npt.NDArray[np.int64], shirts: Floats, ball: cast.Ball | None, camera: Camera, flip: bool
-) -> Truth:
-    """Return the truth about what was drawn, mirrored when the picture will be; kinds [N] are those of `_places`."""
-    width, height = camera.width, camera.height
-    players = []
-    for n in np.flatnonzero(kind >= 0):
-        box = drawn.bounds[n].clip(0, [width, height, width, height])
-        if drawn.visible[n] <= 0 or box[2] - box[0] < 1 or box[3] - box[1] < 1:
-            continue
-        x0, y0, x1, y1 = (float(v) for v in box)
-        if flip:
-            x0, x1 = width - x1, width - x0
-        role: Role = "player" if kind[n] < 2 else "goalkeeper" if kind[n] < 4 else "referee"
-        team = None if kind[n] == 4 else int(kind[n] % 2)
-        r, g, b = (float(v) for v in shirts[n])
-        players.append(PlayerTruth(int(n), role, team, (x0, y0, x1, y1), float(drawn.visible[n]), (r, g, b)))
-    if ball is None or drawn.ball is None:
-        return Truth(players, None)
-    x, y, radius, share = drawn.ball
-    ahead, _ = camera.project(np.stack([ball.place, ball.place + ball.velocity * 0.01]))
-    speed = float(np.hypot(*(ahead[1] - ahead[0]))) * 100
-    return Truth(players, BallTruth(width - x if flip else x, y, radius, share > 0.4, speed))
 
 
 @dataclass(frozen=True)
@@ -187,7 +185,8 @@ class _Caption:
 
 
 def _captions(rng: np.random.Generator, wide: int, tall: int) -> list[_Caption]:
-    """Return what a broadcaster lays over a picture of wide x tall px: score, name strip, blocks, channel mark."""
+    """Return what a broadcaster lays over a picture of wide x tall px: score, name strip, blocks, channel
+    mark."""
     found: list[_Caption] = []
     word = "".join(rng.choice(list("ABCDEFGHIKLMNOPRSTUV"), 12))
 
@@ -199,7 +198,8 @@ def _captions(rng: np.random.Generator, wide: int, tall: int) -> list[_Caption]:
 
     if rng.random() < 0.7:
         x = 0.72 if rng.random() < 0.2 else rng.uniform(0.02, 0.1)
-        score = f"{rng.integers(90):02}:{rng.integers(60):02} {word[:3]} {rng.integers(5)}-{rng.integers(5)} {word[3:6]}"
+        clock, goals = f"{rng.integers(90):02}:{rng.integers(60):02}", f"{rng.integers(5)}-{rng.integers(5)}"
+        score = f"{clock} {word[:3]} {goals} {word[3:6]}"
         add(x, rng.uniform(0.03, 0.09), rng.uniform(0.17, 0.24), rng.uniform(0.04, 0.055), score)
     if rng.random() < 0.12:
         add(rng.uniform(0.1, 0.3), 0.83, rng.uniform(0.3, 0.6), rng.uniform(0.05, 0.1), word)
@@ -219,7 +219,12 @@ def _overlay(image: Picture, captions: list[_Caption]) -> None:
         if caption.paper is not None:
             pen.rectangle(caption.box, fill=caption.paper)
         size = max(8, int((y1 - y0) * 0.7))
-        pen.text((x0 + size // 2, y0 + size // 6), caption.text, fill=caption.ink, font=ImageFont.load_default(size))
+        pen.text(
+            (x0 + size // 2, y0 + size // 6),
+            caption.text,
+            fill=caption.ink,
+            font=ImageFont.load_default(size),
+        )
     image[:] = np.asarray(sheet)
 
 
@@ -241,7 +246,9 @@ def _degrade(rng: np.random.Generator, image: Picture) -> Picture:
         for _ in range(int(rng.integers(2, 7))):
             image = _soften(image, 1)
     if rng.random() < 0.5:
-        curve = (np.arange(256) / 255) ** rng.uniform(0.8, 1.25) * 255 * rng.uniform(0.8, 1.2) + rng.uniform(-12, 22)
+        curve = (np.arange(256) / 255) ** rng.uniform(0.8, 1.25) * 255 * rng.uniform(0.8, 1.2) + rng.uniform(
+            -12, 22
+        )
         sheet = Image.fromarray(image).point(curve.clip(DARKEST, BRIGHTEST).astype(int).tolist() * 3)
         image = np.array(sheet)
     strength = rng.uniform(0, 9) if rng.random() < 0.8 else 0.0

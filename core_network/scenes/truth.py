@@ -17,8 +17,10 @@ Colour = tuple[float, float, float]
 class PlayerTruth:
     """One person of the match who is at least partly inside the picture.
 
-    `box` is x0, y0, x1, y1 in pixels, tight around the drawn body (not the shadow) and clipped to the picture;
-    `visible` is the share of the body's pixels (0..1) that is inside the picture and not hidden by something nearer;
+    `box` is x0, y0, x1, y1 in pixels, tight around the drawn body (not the shadow) and clipped to the
+    picture;
+    `visible` is the share of the body's pixels (0..1) that is inside the picture and not hidden by
+    something nearer;
     `colour` is the shirt, RGB 0..255 before lighting.
     """
 
@@ -32,7 +34,8 @@ class PlayerTruth:
 
 @dataclass(frozen=True)
 class BallTruth:
-    """The ball: centre and radius in pixels, whether most of it can be seen, and its speed on screen in px/s."""
+    """The ball: centre and radius in pixels, whether most of it can be seen, and its speed on screen in
+    px/s."""
 
     x: float
     y: float

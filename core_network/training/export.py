@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -47,13 +48,13 @@ class _Frames(CalibrationDataReader):  # type: ignore[misc]
         return None if image is None else {"image": image[None]}
 
 
-def load_trained_core(checkpoint: Path) -> CoreNetwork:
-    """Return the averaged core of a checkpoint, in evaluation mode."""
+def load_trained_core(checkpoint: Path) -> tuple[CoreNetwork, dict[str, Any]]:
+    """Return the averaged core of a checkpoint, in evaluation mode, and the record of its run."""
     state = torch.load(checkpoint, weights_only=False)
     core = CoreNetwork(state["architecture"])
     prefix = "core."
     core.load_state_dict({k[len(prefix) :]: v for k, v in state["average"].items() if k.startswith(prefix)})
-    return core.eval()
+    return core.eval(), state["record"]
 
 
 def export_core(

@@ -41,9 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(report.to_json(), indent=2))
     else:
+        features, video = report.feature_bytes["mean"], report.video_bytes["mean"]
         print(
             f"{arguments.output}: {report.frames} frames coded at {report.fps:.1f} fps, "
-            f"{report.feature_bytes['mean']:.0f} B of features and {report.video_bytes['mean']:.0f} B of video a frame",
+            f"{features:.0f} B of features and {video:.0f} B of video a frame",
             file=sys.stderr,
         )
     return 0

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from core_network.catalogue import DEFAULT_CORE, Core, default_core, load_core
+from core_network.catalogue import DEFAULT_CORE, MODELS, Core, load_core
 from core_network.dataroot import data_root
+from core_network.encoder import Encoder
+from core_network.spec import RATES
 from featurecast.progress import Progress
 from featurecast.refusal import Refusal, refuse
-from featurecast.table_clips import symbols_of_clips, training_clips
 from stream.bitstream import fit_tables
 
 __all__ = ["configure", "run"]
 
-_CALIBRATION_STILLS = 120
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("kind", choices=("core", "tables"))
+    parser.add_argument("kind", choices=("core", "tables", "head"))
     parser.add_argument(
         "checkpoint", metavar="CHECKPOINT", type=Path, help="what `train` wrote (tables: a core's folder)"
     )
@@ -35,44 +34,65 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Export; print the fingerprint on stdout."""
+    """Export; print the folder on stdout."""
+    if not arguments.checkpoint.exists():
+        raise Refusal(
+            f"{arguments.checkpoint}: there is no such file; `featurecast train` prints its checkpoint"
+        )
+    if arguments.kind == "head":
+        from task_heads.training.export import export_head
+
+        with refuse(ValueError):
+            print(export_head(arguments.checkpoint, arguments.output))
+        return 0
     root = data_root(arguments.data)
     if root is None:
         raise Refusal(
             "calibration needs the folder that holds splits.csv: name it with --data or FEATURECAST_DATA"
         )
-    if arguments.kind == "core":
-        output = arguments.output or default_core().folder.parent / DEFAULT_CORE
-        core = _export_core(arguments.checkpoint, output, root)
-    else:
-        with refuse(ValueError):
+    with refuse(ValueError):
+        if arguments.kind == "core":
+            core = _export_core(arguments.checkpoint, arguments.output or MODELS / DEFAULT_CORE, root)
+        else:
             core = load_core(arguments.checkpoint)
-    _fit_tables(core, root)
-    print(core.spec.fingerprint)
+        _fit_tables(core, root)
+    print(core.folder)
     return 0
 
 
 def _export_core(checkpoint: Path, output: Path, root: Path) -> Core:
     from core_network.training.export import export_core, load_trained_core
-    from core_network.training.stills import load_football
+    from core_network.training.stills import load_badminton, load_football, load_point_stills
 
-    if not checkpoint.is_file():
-        raise Refusal(f"{checkpoint}: expected a checkpoint that `featurecast train core` wrote")
-    stills = load_football(root)
-    spread = stills[:: max(1, len(stills) // _CALIBRATION_STILLS)]
-    export_core(load_trained_core(checkpoint), output.name, output, spread)
+    core, record = load_trained_core(checkpoint)
+    calibration = [
+        *load_football(root)[::3],
+        *load_point_stills(root, "tennis_ball_yolo")[::8],
+        *load_badminton(root, every=180),
+    ]
+    export_core(core, output.name, output, calibration)
+    (output / "record.json").write_text(json.dumps(record) + "\n")
     return load_core(output)
 
 
 def _fit_tables(core: Core, root: Path) -> None:
-    clips = training_clips(root)
-    with Progress("clips x rates") as progress:
+    from core_network.training.footage import train_shots
 
-        def counted() -> Iterator[tuple[str, NDArray[np.int8]]]:
-            for number, sequence in enumerate(symbols_of_clips(core, clips), 1):
-                progress.show(number)
-                yield sequence
-
-        tables = fit_tables(counted(), core.spec)
-    core.tables_path.write_bytes(tables.to_bytes())
-    print(f"{core.tables_path}: fitted to {len(clips)} clips", file=sys.stderr)
+    encoder, spec = Encoder(core), core.spec
+    shots = []
+    with Progress("frames for the entropy tables") as progress:
+        for shot in train_shots(root, spec.input_width, spec.input_height):
+            shots.append([encoder.latent(image) for image in shot])
+            progress.show(sum(map(len, shots)))
+    print("fitting entropy tables", file=sys.stderr, flush=True)
+    tables = fit_tables(
+        (
+            (rate, np.stack([spec.quantise(latent, rate) for latent in shot]))
+            for shot in shots
+            for rate in RATES
+        ),
+        spec,
+    )
+    temporary = core.tables_path.with_suffix(".tmp")
+    temporary.write_bytes(tables.to_bytes())
+    os.replace(temporary, core.tables_path)

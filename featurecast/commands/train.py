@@ -26,14 +26,18 @@ def run(arguments: argparse.Namespace) -> int:
     root = data_root(arguments.data)
     if root is None:
         raise Refusal(
-            "training needs the folder that holds splits.csv: name it with --data or the variable FEATURECAST_DATA"
+            "training needs the folder that holds splits.csv: name it with --data or FEATURECAST_DATA"
         )
     if arguments.kind == "core":
-        from core_network.training.config import TrainingConfig
-        from core_network.training.train import load_holdout, load_pools, train_core
-
-        with refuse(ValueError):
-            config = TrainingConfig.load(arguments.config)
-            pools = load_pools(config, root)
-        print(train_core(config, pools, load_holdout(root), resume=arguments.resume))
+        print(_train_core(arguments.config, root, resume=arguments.resume))
     return 0
+
+
+def _train_core(path: Path, root: Path, *, resume: bool) -> Path:
+    # PyTorch is an extra: only here is it needed.
+    from core_network.training.train import TrainingConfig, load_holdout, load_pools, train_core
+
+    with refuse(ValueError):
+        config = TrainingConfig.load(path)
+        pools = load_pools(config, root)
+    return train_core(config, pools, load_holdout(root), resume=resume)

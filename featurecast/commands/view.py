@@ -63,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"featurecast: {warning}", file=sys.stderr)
     heads = ", ".join(f"{name} {mean:.1f} ms" for name, mean in summary.head_ms.items())
     print(
-        f"{summary.frames} frames, {summary.frames_with_features} with features, {summary.results} results; {heads}",
+        f"{summary.frames} frames, {summary.frames_with_features} with features, "
+        f"{summary.results} results; {heads}",
         file=sys.stderr,
     )
     return 0

@@ -1,6 +1,6 @@
 """From symbols to payloads and back: key frames, and deltas that refer to the last key (a star).
 
-    symbols [C, H, W] -> walk(contexts) -> passes -> choice of model and lanes -> rANS -> header + crc
+symbols [C, H, W] -> walk(contexts) -> passes -> choice of model and lanes -> rANS -> header + crc
 """
 
 from __future__ import annotations
@@ -73,7 +73,13 @@ class BitstreamEncoder:
         self._key: _Key | None = None
 
     def encode(
-        self, symbols: NDArray[np.int8], *, number: int, pts: int, source_size: tuple[int, int], force_key: bool = False
+        self,
+        symbols: NDArray[np.int8],
+        *,
+        number: int,
+        pts: int,
+        source_size: tuple[int, int],
+        force_key: bool = False,
     ) -> EncodedFeatures:
         """Return the payload of symbols int8 [C, H, W]; `source_size` is (width, height) in px.
 
@@ -106,7 +112,11 @@ class BitstreamEncoder:
         key = self._key
         if key is None or source_size != (key.fields.source_width, key.fields.source_height):
             return None
-        return key if key.fields.number < number < key.fields.number + self.key_interval and pts > key.fields.pts else None
+        return (
+            key
+            if key.fields.number < number < key.fields.number + self.key_interval and pts > key.fields.pts
+            else None
+        )
 
     def _check(self, symbols: NDArray[np.int8], number: int, pts: int, source_size: tuple[int, int]) -> None:
         if symbols.dtype != np.int8 or symbols.shape != self.spec.shape:
@@ -117,7 +127,9 @@ class BitstreamEncoder:
         if not (0 <= number <= header.MAX_NUMBER and 0 <= pts <= header.MAX_NUMBER):
             raise ValueError(f"number and pts: expected 0 to 2**53 - 1, got {number} and {pts}")
         if not all(1 <= side <= header.MAX_SIZE for side in source_size):
-            raise ValueError(f"source size: expected 1 to {header.MAX_SIZE} px, got {source_size[0]}x{source_size[1]}")
+            raise ValueError(
+                f"source size: expected 1 to {header.MAX_SIZE} px, got {source_size[0]}x{source_size[1]}"
+            )
 
 
 class BitstreamDecoder:
@@ -215,7 +227,9 @@ class _Passes:
     def _entries(self, coding: Coding, rate: str, key: bool, model: int) -> NDArray[np.uint32]:
         maps = coding.maps(rate, key, model)
         stride = np.uint32(coding.stride)
-        return np.concatenate([maps[kind].take(contexts) * stride + symbols for kind, contexts, symbols in self._passes])
+        return np.concatenate(
+            [maps[kind].take(contexts) * stride + symbols for kind, contexts, symbols in self._passes]
+        )
 
 
 def _lanes_for(symbols: int) -> int:
@@ -244,7 +258,9 @@ def _decode_values(
     maps = coding.maps(fields.rate, key, fields.model)
     decoder = rans.Decoder(coded, fields.lanes, fields.tail)
 
-    def read(kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None, *, last: bool) -> NDArray[np.uint8]:
+    def read(
+        kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None, *, last: bool
+    ) -> NDArray[np.uint8]:
         base = maps[kind].take(contexts) << np.uint32(rans.PRECISION)
         return coding.slot_symbol.take(decoder.read(base, coding.slot_frequency, coding.slot_bias, last=last))
 

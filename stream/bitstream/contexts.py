@@ -132,7 +132,9 @@ def walk(
     return _walk_values(grid, symbol_max, reference, code, truth, halves, patterns)
 
 
-def _walk_blocks(grid: Grid, reference: Reference | None, code: SymbolCoder, truth: Truth | None) -> NDArray[np.uint8]:
+def _walk_blocks(
+    grid: Grid, reference: Reference | None, code: SymbolCoder, truth: Truth | None
+) -> NDArray[np.uint8]:
     live = np.zeros(grid.cells, np.uint8)
     known = None if truth is None else truth.patterns.any(axis=0).astype(np.uint8)
     for half, origins in enumerate(grid.blocks):
@@ -165,7 +167,9 @@ def _walk_groups(
                 near = 1 + _AROUND[_POPULATION[patterns[group][around]].sum(axis=0)] if half else 0
                 contexts = (group * 5 + _SEEN_KEY[seen].astype(np.int64)) * 5 + near
             else:
-                contexts = (group * 64 + reference.groups[group][cells].astype(np.int64)) * 3 + _SEEN_DELTA[seen]
+                contexts = (group * 64 + reference.groups[group][cells].astype(np.int64)) * 3 + _SEEN_DELTA[
+                    seen
+                ]
             known = None if truth is None else truth.patterns[group][cells]
             symbols = code(Kind.GROUP, contexts, known, last=False)
             patterns[group][cells] = symbols

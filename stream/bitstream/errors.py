@@ -1,10 +1,10 @@
 """What a decoder raises on bytes it cannot use.
 
-    BitstreamError
-    ├── Malformed         damaged, truncated or not a payload: drop it
-    ├── UnknownSpec       a feature spec that this decoder was not given: fetch it
-    ├── UnknownTables     entropy tables that this decoder was not given: fetch them
-    └── MissingReference  a delta whose key frame was not decoded: wait for the next key
+BitstreamError
+├── Malformed         damaged, truncated or not a payload: drop it
+├── UnknownSpec       a feature spec that this decoder was not given: fetch it
+├── UnknownTables     entropy tables that this decoder was not given: fetch them
+└── MissingReference  a delta whose key frame was not decoded: wait for the next key
 """
 
 from __future__ import annotations

@@ -36,7 +36,12 @@ def fit_tables(sequences: Iterable[tuple[str, NDArray[np.int8]]], spec: FeatureS
     counts = _empty(spec)
     frames = 0
     for rate, symbols in sequences:
-        if rate not in RATES or symbols.ndim != 4 or symbols.shape[1:] != spec.shape or symbols.dtype != np.int8:
+        if (
+            rate not in RATES
+            or symbols.ndim != 4
+            or symbols.shape[1:] != spec.shape
+            or symbols.dtype != np.int8
+        ):
             raise ValueError(
                 f"expected (rate, int8 [T, {', '.join(map(str, spec.shape))}]), got ({rate!r}, {symbols.dtype} {symbols.shape})"
             )
@@ -56,7 +61,10 @@ def fit_tables(sequences: Iterable[tuple[str, NDArray[np.int8]]], spec: FeatureS
             clusters[choice].append(assigned[at : at + len(of_kinds[kind])].astype(np.uint8))
             at += len(of_kinds[kind])
     return EntropyTables(
-        spec.shape[0], spec.symbol_max, tuple(frequencies), {choice: tuple(maps) for choice, maps in clusters.items()}
+        spec.shape[0],
+        spec.symbol_max,
+        tuple(frequencies),
+        {choice: tuple(maps) for choice, maps in clusters.items()},
     )
 
 

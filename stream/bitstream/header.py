@@ -103,7 +103,9 @@ def parse(payload: bytes) -> tuple[KeyHeader | DeltaHeader, bytes]:
         width, height, tail = fields.leb(MAX_SIZE), fields.leb(MAX_SIZE), fields.leb(MAX_NUMBER)
         if not width or not height:
             raise Malformed("a source without a size")
-        return KeyHeader(rate, lanes, model, fingerprint, tables, number, pts, width, height, tail), fields.rest()
+        return KeyHeader(
+            rate, lanes, model, fingerprint, tables, number, pts, width, height, tail
+        ), fields.rest()
     reference = int.from_bytes(fields.raw(2), "little")
     number_after, pts_after, tail = (fields.leb(MAX_NUMBER) for _ in range(3))
     return DeltaHeader(rate, lanes, model, reference, number_after, pts_after, tail), fields.rest()

@@ -35,9 +35,7 @@ def tail_lanes(lanes: int) -> int:
     return max(1, lanes >> 3)
 
 
-def encode(
-    passes: list[tuple[NDArray[np.uint32], NDArray[np.uint32]]], lanes: int, tail: int
-) -> bytes:
+def encode(passes: list[tuple[NDArray[np.uint32], NDArray[np.uint32]]], lanes: int, tail: int) -> bytes:
     """Return the coded passes, each (frequencies, cumulative frequencies) of its symbols in coding order.
 
     The last `tail` symbols of the last pass are the tail.
@@ -93,7 +91,11 @@ class Decoder:
 
     def finish(self) -> None:
         """Raise Malformed unless every lane and word ends as the encoder began."""
-        if (self._state != _LOW).any() or self._at < self._stream_end or self._words[self._at : self._count].any():
+        if (
+            (self._state != _LOW).any()
+            or self._at < self._stream_end
+            or self._words[self._at : self._count].any()
+        ):
             raise Malformed("the lanes do not end where they began")
 
     def _main(
@@ -150,7 +152,9 @@ def _steps(
     return full.reshape(steps, lanes), begin.reshape(steps, lanes)
 
 
-def _push(state: NDArray[np.uint32], frequency: NDArray[np.uint32], start: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def _push(
+    state: NDArray[np.uint32], frequency: NDArray[np.uint32], start: NDArray[np.uint32]
+) -> NDArray[np.uint32]:
     """Code steps [steps, lanes] into `state` in place, last one first; return the words in reading order."""
     # x // f * TOTAL + x % f + start, with one division.
     stretch = np.uint32(TOTAL) - frequency

@@ -50,7 +50,9 @@ class EntropyTables:
 
     def to_bytes(self) -> bytes:
         """Return the tables as they are stored and served."""
-        head = bytes((_VERSION, self.channels, self.symbol_max, self.models(key=True), self.models(key=False)))
+        head = bytes(
+            (_VERSION, self.channels, self.symbol_max, self.models(key=True), self.models(key=False))
+        )
         counts = bytes(len(table) - 1 for table in self.frequencies)
         tables = b"".join(table.astype("<u2").tobytes() for table in self.frequencies)
         maps = b"".join(
@@ -71,7 +73,12 @@ class EntropyTables:
                 f"got {stored[:5]!r}; export the core again"
             )
         channels, symbol_max, key_models, delta_models = stored[5:9]
-        if not (channels and 1 <= symbol_max <= 127 and 1 <= key_models <= MAX_MODELS and 1 <= delta_models <= MAX_MODELS):
+        if not (
+            channels
+            and 1 <= symbol_max <= 127
+            and 1 <= key_models <= MAX_MODELS
+            and 1 <= delta_models <= MAX_MODELS
+        ):
             raise ValueError("entropy tables: channels, range or models out of bounds; export the core again")
         at = _HEAD
         frequencies = []
@@ -79,7 +86,9 @@ class EntropyTables:
             shape = (stored[9 + kind] + 1, alphabet(kind, symbol_max))
             table, at = _take(stored, at, shape[0] * shape[1], "<u2")
             if table.min() < 1 or (table.reshape(shape).sum(axis=1, dtype=np.int64) != TOTAL).any():
-                raise ValueError(f"entropy tables: expected frequencies from 1 that sum to {TOTAL}; export the core again")
+                raise ValueError(
+                    f"entropy tables: expected frequencies from 1 that sum to {TOTAL}; export the core again"
+                )
             frequencies.append(table.reshape(shape).astype(np.uint16))
         clusters: dict[tuple[str, bool, int], tuple[NDArray[np.uint8], ...]] = {}
         for rate in RATES:
@@ -127,7 +136,10 @@ class Coding:
         self.slot_bias = slot - self.start[entry]
         first = np.cumsum([0, *(len(table) for table in tables.frequencies)])
         self._maps = {
-            choice: tuple(of_kind.astype(np.uint32) + np.uint32(first[kind]) for kind, of_kind in zip(Kind, maps, strict=True))
+            choice: tuple(
+                of_kind.astype(np.uint32) + np.uint32(first[kind])
+                for kind, of_kind in zip(Kind, maps, strict=True)
+            )
             for choice, maps in tables.clusters.items()
         }
 

@@ -30,7 +30,8 @@ def split_chunks(payload: bytes) -> list[bytes]:
         raise ValueError(f"carriage: expected a payload of 1 to {MAX_PAYLOAD} bytes, got {len(payload)}")
     count = -(-len(payload) // _PART)
     return [
-        FEATURES_UUID + bytes((index, count)) + payload[index * _PART : (index + 1) * _PART] for index in range(count)
+        FEATURES_UUID + bytes((index, count)) + payload[index * _PART : (index + 1) * _PART]
+        for index in range(count)
     ]
 
 

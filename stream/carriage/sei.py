@@ -1,6 +1,6 @@
 """User-data-unregistered SEI units in an Annex-B access unit (ITU-T H.264 7.3.2.3, 7.4.1, D.1.7, annex B).
 
-    start code 00 00 00 01 | 06 | 05 | size, ff per 255 | chunk | 80      with emulation prevention from 06 on
+start code 00 00 00 01 | 06 | 05 | size, ff per 255 | chunk | 80      with emulation prevention from 06 on
 """
 
 from __future__ import annotations
@@ -48,7 +48,13 @@ def extract(access_unit: bytes) -> bytes | None:
 
 def _sei_unit(chunk: bytes) -> bytes:
     size = len(chunk)
-    raw = bytes((_SEI, _USER_DATA_UNREGISTERED)) + b"\xff" * (size // 255) + bytes((size % 255,)) + chunk + b"\x80"
+    raw = (
+        bytes((_SEI, _USER_DATA_UNREGISTERED))
+        + b"\xff" * (size // 255)
+        + bytes((size % 255,))
+        + chunk
+        + b"\x80"
+    )
     return _START + _EMULATION.sub(b"\x00\x00\x03", raw)
 
 

@@ -8,13 +8,13 @@ from types import TracebackType
 
 import av
 
-from stream.sources.timeline import Timeline
+from stream.sync import Timeline
 
 __all__ = ["Arrival", "Source", "SourceError", "SourceFrame"]
 
 
 class SourceError(ValueError):
-    """What the user named cannot be a source: one line with what was expected, what came and how to mend it."""
+    """What the user named cannot be a source: one line with what was expected and what came."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class SourceFrame:
     """One frame of the programme.
 
     `number`: decode order from 0, goes on over loops. `pts`: 90 kHz, first 0, strictly rising, gapless over
-    loops. `picture`: yuv420p, upright, square pixels, even size, at most 1920x1080 or 1080x1920, tagged BT.709
-    or BT.601. `source_width`, `source_height`: px of the upright source picture before scaling and padding;
-    results are in these pixels (anamorphic video: its display size, height kept). `name`: the image's file
-    name in a folder. `discontinuity`: the first frame, a loop's first, each image of a folder.
+    loops. `picture`: yuv420p, upright, square pixels, even size, at most 1920x1080 or 1080x1920, tagged
+    BT.709 or BT.601. `source_width`, `source_height`: px of the upright source picture before scaling and
+    padding; results are in these pixels (anamorphic video: its display size, height kept). `name`: the
+    image's file name in a folder. `discontinuity`: the first frame, a loop's first, each image of a folder.
     `decode_ms`: time spent on reading, decoding and making it upright.
     """
 
@@ -41,7 +41,7 @@ class SourceFrame:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A picture as its container gave it: `pts` on the container's own clock in 90 kHz ticks, where it has one."""
+    """A picture as its container gave it; `pts` (90 kHz) on the container's own clock, where it has one."""
 
     picture: av.VideoFrame
     pts: int | None
@@ -62,7 +62,9 @@ class Source:
     container's own clock (90 kHz).
     """
 
-    def __init__(self, arrivals: Iterator[Arrival], fps: float, warnings: list[str], *, live: bool = False) -> None:
+    def __init__(
+        self, arrivals: Iterator[Arrival], fps: float, warnings: list[str], *, live: bool = False
+    ) -> None:
         """Take the first arrival at once, so that an unusable source fails here with SourceError."""
         self.fps = fps
         self.warnings = warnings

@@ -11,8 +11,8 @@ import av.error
 from av.container import InputContainer
 
 from stream.sources.base import Arrival, Source, SourceError
-from stream.sources.timeline import CLOCK_RATE
 from stream.sources.upright import Uprighter
+from stream.sync import CLOCK_RATE
 
 __all__ = ["URL_SCHEMES", "decoded_frames", "is_url", "open_container", "open_container_source"]
 
@@ -30,7 +30,9 @@ def open_container(place: str) -> InputContainer:
     if not remote:
         path = Path(place)
         if not path.exists():
-            raise SourceError(f"{place}: no such file; expected a video file, a folder of images, a URL or synthetic:football")
+            raise SourceError(
+                f"{place}: no such file; expected a video, a folder of images, a URL or synthetic:football"
+            )
         if not path.is_file():
             raise SourceError(f"{place}: expected a file, this is something else")
         if path.stat().st_size == 0:
@@ -46,8 +48,14 @@ def open_container(place: str) -> InputContainer:
     except (av.error.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         if remote:
-            raise SourceError(f"{place}: cannot open the stream ({reason}); is it running and is the address right?") from error
-        hint = "; its index is missing, so it was cut off before it was finished" if _lacks_index(Path(place)) else ""
+            raise SourceError(
+                f"{place}: cannot open the stream ({reason}); is it running and is the address right?"
+            ) from error
+        hint = (
+            "; its index is missing, so it was cut off before it was finished"
+            if _lacks_index(Path(place))
+            else ""
+        )
         raise SourceError(f"{place}: not a video that can be read ({reason}){hint}") from error
 
 
@@ -110,14 +118,18 @@ def _arrivals(place: str, container: InputContainer, loop: bool, warnings: list[
                 frames += 1
         if frames == 0:
             if uprighter is None:
-                raise SourceError(f"{place}: no frame of it could be decoded; expected a video")
+                raise SourceError(
+                    "; ".join([f"{place}: no frame of it could be decoded, expected a video", *warnings])
+                )
             return
         if not loop:
             return
         container = open_container(place)
 
 
-def decoded_frames(place: str, container: InputContainer, warnings: list[str]) -> Iterator[tuple[av.VideoFrame, float]]:
+def decoded_frames(
+    place: str, container: InputContainer, warnings: list[str]
+) -> Iterator[tuple[av.VideoFrame, float]]:
     """Yield (frame, time at which work on it began); damage is skipped, counted and reported once."""
     stream = container.streams.video[0]
     context = stream.codec_context
@@ -125,7 +137,7 @@ def decoded_frames(place: str, container: InputContainer, warnings: list[str]) -
         context.thread_count = 1
     else:
         context.thread_type = "AUTO"
-    damaged = packets = 0
+    damaged = packets = decoded = 0
     end = 0.0
     ended_early = False
     demuxer = container.demux(stream)
@@ -149,26 +161,28 @@ def decoded_frames(place: str, container: InputContainer, warnings: list[str]) -
         for frame in frames:
             if frame.time is not None:
                 end = max(end, frame.time)
+            decoded += 1
             yield frame, started
             started = time.perf_counter()
     if ended_early:
         try:
             for frame in context.decode(None):
+                decoded += 1
                 yield frame, started
         except av.error.FFmpegError:
             damaged += 1
-    lost = _truncation(container, packets, end)
+    lost = _truncation(container, packets, decoded, end)
     if lost and not is_url(place):
         warnings.append(f"{place}: the file is truncated; played {lost}")
     elif damaged:
         warnings.append(f"{place}: {damaged} damaged packet{'s' if damaged > 1 else ''} skipped")
 
 
-def _truncation(container: InputContainer, packets: int, end: float) -> str:
+def _truncation(container: InputContainer, packets: int, decoded: int, end: float) -> str:
     """Describe what is missing of what the container's header promised; empty when nothing is."""
     stream = container.streams.video[0]
     if stream.frames and packets < stream.frames:
-        return f"{packets} of {stream.frames} frames"
+        return f"{decoded} of {stream.frames} frames"
     duration = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
     start = float(stream.start_time * stream.time_base) if stream.start_time and stream.time_base else 0.0
     if not stream.frames and duration and end - start < duration - 1.0:

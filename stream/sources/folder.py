@@ -21,10 +21,14 @@ _FPS = 25.0
 
 
 def open_folder_source(folder: Path, *, loop: bool) -> Source:
-    """Open a folder of images; unreadable ones are skipped with a warning. Raises SourceError when none is left."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    """Open a folder of images; unreadable ones are skipped with a warning. SourceError when none is left."""
+    paths = sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+    )
     if not paths:
-        raise SourceError(f"{folder}: no image in this folder; expected files ending in {', '.join(IMAGE_SUFFIXES[:5])}, ...")
+        raise SourceError(
+            f"{folder}: no image in this folder; expected names ending in {', '.join(IMAGE_SUFFIXES[:5])}..."
+        )
     warnings: list[str] = []
     try:
         return Source(_arrivals(paths, loop, warnings), _FPS, warnings)
@@ -62,7 +66,7 @@ def _arrivals(paths: list[Path], loop: bool, warnings: list[str]) -> Iterator[Ar
 def _decode(path: Path) -> av.VideoFrame | None:
     # From memory: the demuxer then goes by content, not by the name (where `%d` would be a pattern).
     try:
-        with av.open(io.BytesIO(path.read_bytes())) as container:
+        with av.open(io.BytesIO(path.read_bytes()), "r") as container:
             return next(container.decode(video=0), None)
     except (av.error.FFmpegError, OSError, IndexError, ValueError):
         return None

@@ -32,11 +32,17 @@ class _Match:
     fps: float = 25.0
 
 
-_RANGES = {"seed": (0, 2**31 - 1), "seconds": (0.01, 1e6), "width": (64, 3840), "height": (64, 2160), "fps": (1, 120)}
+_RANGES = {
+    "seed": (0, 2**31 - 1),
+    "seconds": (0.01, 1e6),
+    "width": (64, 3840),
+    "height": (64, 2160),
+    "fps": (1, 120),
+}
 
 
 def open_synthetic_source(spec: str, *, loop: bool) -> Source:
-    """Open `synthetic:football?...`; without `seconds` it lasts 20 s, or for ever with `loop`. Raises SourceError."""
+    """Open `synthetic:football?...`; without `seconds` it lasts 20 s, with `loop` for ever."""
     match = _parsed(spec)
     return Source(_arrivals(match, loop), match.fps, [])
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import cast
 
 import av
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, Type
+from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
@@ -25,9 +28,10 @@ _BT601 = 5
 """Matrix numbers of ITU-T H.273 table 4; 5 and 6 are the same matrix."""
 
 
-def plane_array(plane: av.VideoPlane) -> NDArray[np.uint8]:
+def plane_array(plane: VideoPlane) -> NDArray[np.uint8]:
     """Return a writable view [height, width] of one 8-bit plane without its line padding."""
-    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+    whole = np.frombuffer(cast(bytearray, plane), np.uint8)
+    return whole.reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
 def luma(picture: av.VideoFrame) -> NDArray[np.uint8]:
@@ -50,7 +54,14 @@ class Orientation:
         The matrix is ISO/IEC 14496-12, 6.2.2: x' = a x + c y, y' = b x + d y.
         """
         try:
-            matrix = next((bytes(entry) for entry in frame.side_data if entry.type == Type.DISPLAYMATRIX), None)
+            matrix = next(
+                (
+                    bytes(entry)
+                    for entry in cast(Iterable[SideData], frame.side_data)
+                    if entry.type == Type.DISPLAYMATRIX
+                ),
+                None,
+            )
         except ValueError:
             # PyAV knows no name for newer kinds of side data (Exif of a JPEG) and gives up on all of it.
             return _RIGHT_ANGLES[round(frame.rotation / 90) % 4]
@@ -112,7 +123,12 @@ class Uprighter:
         full_range = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
         matrix = _matrix(frame)
         known = frame.format.is_rgb or frame.colorspace in (_BT709, _BT601, 6, 2, 0)
-        if frame.format.name == "yuv420p" and (frame.width, frame.height) == (width, height) and known and not full_range:
+        if (
+            frame.format.name == "yuv420p"
+            and (frame.width, frame.height) == (width, height)
+            and known
+            and not full_range
+        ):
             picture = frame
         else:
             picture = self._reformatter.reformat(
@@ -122,15 +138,23 @@ class Uprighter:
                 format="yuv420p",
                 src_colorspace=None if frame.format.is_rgb else _scaler_matrix(frame, matrix),
                 dst_colorspace=matrix,
-                src_color_range=ColorRange.JPEG if full_range else None if frame.format.is_rgb else ColorRange.MPEG,
+                src_color_range=ColorRange.JPEG
+                if full_range
+                else None
+                if frame.format.is_rgb
+                else ColorRange.MPEG,
                 dst_color_range=ColorRange.MPEG,
-                interpolation=Interpolation.AREA if width * height < frame.width * frame.height else Interpolation.BICUBIC,
+                interpolation=Interpolation.AREA
+                if width * height < frame.width * frame.height
+                else Interpolation.BICUBIC,
             )
         picture.colorspace, picture.color_range = matrix, ColorRange.MPEG
         return picture
 
-    def _place(self, picture: av.VideoFrame, orientation: Orientation, size: tuple[int, int]) -> av.VideoFrame:
-        """Turn a converted frame and put it in the middle of a picture; one odd line or column is repeated."""
+    def _place(
+        self, picture: av.VideoFrame, orientation: Orientation, size: tuple[int, int]
+    ) -> av.VideoFrame:
+        """Turn a converted frame and centre it in a picture; one odd line or column is repeated."""
         placed = av.VideoFrame(self.width, self.height, "yuv420p")
         bars = (self.width - size[0], self.height - size[1])
         for index, (source, target) in enumerate(zip(picture.planes, placed.planes, strict=True)):
@@ -184,6 +208,9 @@ def _matrix(frame: av.VideoFrame) -> int:
 
 def _scaler_matrix(frame: av.VideoFrame, default: int) -> int:
     """Return swscale's number of a frame's own matrix."""
-    return {9: int(Colorspace.BT2020), 10: int(Colorspace.BT2020), 4: int(Colorspace.FCC), 7: int(Colorspace.SMPTE240M)}.get(
-        frame.colorspace, default
-    )
+    return {
+        9: int(Colorspace.BT2020),
+        10: int(Colorspace.BT2020),
+        4: int(Colorspace.FCC),
+        7: int(Colorspace.SMPTE240M),
+    }.get(frame.colorspace, default)

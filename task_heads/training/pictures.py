@@ -91,7 +91,7 @@ def _sources(root: Path, procedural: Path | None, splits: Sequence[str], views: 
 
 
 def write_pictures(
-    folder: Path, core: Core, root: Path, *, procedural: Path | None, splits: Sequence[str], views: Views, seed: int, threads: int = 2
+    folder: Path, core: Core, root: Path, *, procedural: Path | None, splits: Sequence[str], views: Views, seed: int, threads: int = 1
 ) -> int:
     """Write the dataset to a new folder and return its number of records; progress goes to stderr.
 

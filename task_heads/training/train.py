@@ -36,6 +36,8 @@ from task_heads.training.recipes import Recipe, recipe
 __all__ = ["HeadTrainingConfig", "features_for", "load_records", "train_head"]
 
 CHECKPOINT_EVERY = 250
+_WHOLE = Views(football=1, procedural=0, badminton=0, tennis=0, volleyball=0)
+"""Validation: each football still once; thresholds are chosen for the sport that is shown."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class HeadTrainingConfig:
     batch: int
     learning_rate: float
     validate_every: int
-    threads: int = 2
+    threads: int = 1
     core: Path | None = None
     warm_start: Path | None = None
     views: Views = field(default_factory=Views)
@@ -88,7 +90,7 @@ def features_for(config: HeadTrainingConfig, root: Path) -> tuple[Path, Path]:
     for split in ("train", "validation"):
         folder = config.features / f"{core.spec.fingerprint[:12]}-{split}"
         if not (folder / "dataset.json").is_file():
-            views = config.views if split == "train" else Views(football=1, procedural=0)
+            views = config.views if split == "train" else _WHOLE
             write_pictures(
                 folder, core, root, procedural=config.procedural, splits=(split,), views=views, seed=config.seed,
                 threads=config.threads,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from evaluation import bench
 from evaluation.bench import BenchRun, markdown, run_benches, update_results
 from evaluation.figure import Figure, NotMeasured
@@ -22,7 +23,9 @@ def test_a_bound_is_met_at_the_bound_itself() -> None:
 
 
 def test_the_table_says_what_was_missed() -> None:
-    run = BenchRun("pipeline", [Figure("speed", "speed", 1.25, "x", at_least=1.5), Figure("size", "size", 3210, "B")])
+    run = BenchRun(
+        "pipeline", [Figure("speed", "speed", 1.25, "x", at_least=1.5), Figure("size", "size", 3210, "B")]
+    )
     assert markdown(run).splitlines() == [
         "| figure | measured | wanted   |            |",
         "| ---    | ---:     | ---      | ---        |",

@@ -1,4 +1,4 @@
-"""Scoring the report stills: the right files, the right units, and a score that falls when results are wrong."""
+"""Scoring the report stills: the right files, the right units, a score that falls with wrong results."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+
 from core_network.catalogue import Core
 from evaluation import core_accuracy
 from evaluation.core_accuracy import score_core
 from evaluation.report_stills import report_stills
-from PIL import Image
 
 FOLDER = "images/football_players_yolo/images"
 LABELS = "0 0.5 0.5 0.01 0.01\n2 0.25 0.5 0.1 0.2\n3 0.75 0.5 0.1 0.2\n"
@@ -44,7 +45,8 @@ def viewer(shift: float) -> Any:
             if heads == ["player_tracking"]:
                 assert keep_all
                 line["boxes"] = [
-                    {"xyxy": [x + shift, 216, x + 96 + shift, 324], "score": 0.9, "label": "player"} for x in (192, 672)
+                    {"xyxy": [x + shift, 216, x + 96 + shift, 324], "score": 0.9, "label": "player"}
+                    for x in (192, 672)
                 ]
             else:
                 assert not keep_all
@@ -77,7 +79,9 @@ def test_the_ball_radius_is_12_px_at_1920(
     assert score_core(labelled, core).ball.recall == float(hit)
 
 
-def test_boxes_beside_the_people_score_nothing(labelled: Path, core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boxes_beside_the_people_score_nothing(
+    labelled: Path, core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(core_accuracy, "view", viewer(shift=60))
     assert score_core(labelled, core).ap50 == 0.0
 

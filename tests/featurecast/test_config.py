@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 import pytest
+
 from featurecast.config import DEMO_SOURCE, ServeConfig, load_config
 from featurecast.refusal import Refusal
 

@@ -6,6 +6,7 @@ import argparse
 import socket
 
 import pytest
+
 from featurecast.commands import doctor
 from featurecast.commands.doctor import Finding
 

@@ -14,9 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from core_network.spec import RATES, FeatureSpec
 from numpy.typing import NDArray
-from stream.bitstream import BitstreamDecoder, BitstreamEncoder, BitstreamError, EntropyTables, FeatureFrame, fit_tables
+
+from core_network.spec import RATES, FeatureSpec
+from stream.bitstream import (
+    BitstreamDecoder,
+    BitstreamEncoder,
+    BitstreamError,
+    EntropyTables,
+    FeatureFrame,
+    fit_tables,
+)
 from stream.bitstream.header import checksum, seal
 from stream.carriage import FEATURES_UUID, extract, insert
 
@@ -34,7 +42,10 @@ def synthetic_spec(shape: tuple[int, int, int], name: str) -> FeatureSpec:
         shape=shape,
         stride=8,
         symbol_max=15,
-        steps={rate: tuple(step * (1 + 0.1 * c) for c in range(channels)) for rate, step in zip(RATES, (0.3, 0.6, 1.1, 2.3), strict=True)},
+        steps={
+            rate: tuple(step * (1 + 0.1 * channel) for channel in range(channels))
+            for rate, step in zip(RATES, (0.3, 0.6, 1.1, 2.3), strict=True)
+        },
         weights_sha256="00" * 32,
     )
 
@@ -46,21 +57,19 @@ def synthetic_latents(shape: tuple[int, int, int], frames: int, seed: int) -> ND
     background = rng.laplace(0, 0.12, shape)
     things = max(2, height * width // 140)
     looks = rng.laplace(0, 1.6, (things, channels, 2, 2)) * (rng.random((things, channels, 1, 1)) < 0.6)
-    start, drift = rng.random((things, 2)) * (height - 2, width - 2), rng.normal(0, 0.3, (things, 2))
+    start, drift = rng.random((things, 2)) * (height - 1, width - 1), rng.normal(0, 0.3, (things, 2))
     latents = background + rng.normal(0, 0.06, (frames, *shape))
     for frame in range(frames):
-        corners = np.clip(start + frame * drift, 0, (height - 2, width - 2)).astype(int)
+        corners = np.clip(start + frame * drift, 0, (height - 1, width - 1)).astype(int)
         for look, (row, column) in zip(looks, corners, strict=True):
-            latents[frame, :, row : row + 2, column : column + 2] += look
+            latents[frame, :, row : row + 2, column : column + 2] += look[:, : height - row, : width - column]
     return latents.astype(np.float32)
 
 
 def fitted(spec: FeatureSpec) -> EntropyTables:
     """Return tables fitted to other synthetic latents of the spec's shape."""
-    return fit_tables(
-        ((rate, spec.quantise(latents, rate)) for seed in (1, 2) for latents in [synthetic_latents(spec.shape, 12, seed)] for rate in RATES),
-        spec,
-    )
+    scenes = [synthetic_latents(spec.shape, 12, seed) for seed in (1, 2)]
+    return fit_tables([(rate, spec.quantise(scene, rate)) for scene in scenes for rate in RATES], spec)
 
 
 def text(raw: bytes) -> str:
@@ -112,13 +121,23 @@ def bitstream_vectors(shape: tuple[int, int, int], name: str) -> dict[str, Any]:
     for rate, payloads in streams.items():
         decoder = BitstreamDecoder(known)
         cases += [
-            {"name": f"{rate} {index}", "reset": index == 0, "payload": text(payload), **outcome(decoder, payload, spec)}
+            {
+                "name": f"{rate} {index}",
+                "reset": index == 0,
+                "payload": text(payload),
+                **outcome(decoder, payload, spec),
+            }
             for index, payload in enumerate(payloads)
         ]
     for case_name, payloads in hostile(spec, tables, streams).items():
         decoder = BitstreamDecoder(known)
         cases += [
-            {"name": case_name, "reset": index == 0, "payload": text(payload), **outcome(decoder, payload, spec)}
+            {
+                "name": case_name,
+                "reset": index == 0,
+                "payload": text(payload),
+                **outcome(decoder, payload, spec),
+            }
             for index, payload in enumerate(payloads)
         ]
     answer = {
@@ -129,7 +148,9 @@ def bitstream_vectors(shape: tuple[int, int, int], name: str) -> dict[str, Any]:
     return {"answer": answer, "cases": cases}
 
 
-def hostile(spec: FeatureSpec, tables: EntropyTables, streams: dict[str, list[bytes]]) -> dict[str, list[bytes]]:
+def hostile(
+    spec: FeatureSpec, tables: EntropyTables, streams: dict[str, list[bytes]]
+) -> dict[str, list[bytes]]:
     """Return named runs of payloads, each on a decoder without history, whose last one is not what it should be."""
     key, delta, second, _, other_key = streams["low"][:5]
     same_number = BitstreamEncoder(spec, tables, "low").encode(
@@ -188,8 +209,8 @@ def carriage_vectors() -> list[dict[str, Any]]:
         "one byte": b"\x01",
         "emulation": b"\0\0\0\0\1\0\0\2\0\0\3\0\0\3\3\0\0",
         "zeros to the end of a chunk": b"\0" * 1132,
-        "one byte into the second chunk": bytes(range(256))[:0] + b"\x80" + b"\0" * 1132,
-        "three chunks": dice.randbytes(3000),
+        "one byte into the second chunk": b"\x80" + b"\0" * 1132,
+        "three chunks": dice.randbytes(2400),
     }
     units = {name: insert(plain, payload) for name, payload in payloads.items()}
     three = units["three chunks"]
@@ -205,13 +226,20 @@ def carriage_vectors() -> list[dict[str, Any]]:
         "repeated": head + seis[0] + seis[0] + seis[1] + seis[2] + tail,
         "a chunk is missing": head + seis[0] + seis[2] + tail,
         "another UUID": units["one byte"].replace(FEATURES_UUID, FEATURES_UUID[::-1]),
-        "with another UUID before": head + b"".join(seis).replace(FEATURES_UUID, bytes(16)) + b"".join(seis) + tail,
+        "with another UUID before": head
+        + b"".join(seis).replace(FEATURES_UUID, FEATURES_UUID[::-1])
+        + b"".join(seis)
+        + tail,
         "three-byte start codes": three.replace(b"\0\0\0\1\x06", b"\0\0\1\x06"),
         "after the slice": plain + seis[0] + seis[1] + seis[2],
         "cut off": head + seis[0] + seis[1] + seis[2][:50],
     }
     return [
-        {"name": name, "accessUnit": text(unit), "payload": None if (got := extract(unit)) is None else text(got)}
+        {
+            "name": name,
+            "accessUnit": text(unit),
+            "payload": None if (got := extract(unit)) is None else text(got),
+        }
         for name, unit in units.items()
     ]
 

@@ -176,5 +176,6 @@ def test_a_checkpoint_gives_the_averaged_core(tmp_path: Path) -> None:
     stills = _stills(2)
     config = dataclasses.replace(_config(tmp_path), stages=_config(tmp_path).stages[:1])
     checkpoint = train_core(config, {"made": stills}, stills[:1])
-    core = load_trained_core(checkpoint)
+    core, record = load_trained_core(checkpoint)
+    assert record["stages"][0]["steps"] == 3
     assert not core.training and core.architecture == SMALL

@@ -14,10 +14,10 @@ _BITS = 10
 
 
 def burnt_picture(number: int, width: int, height: int) -> NDArray[np.uint8]:
-    """Return RGB [height, width, 3]: a gradient, and in the top eighth the number as ten black or white blocks."""
-    x, y = np.linspace(60, 180, width), np.linspace(40, 160, height)
+    """Return RGB [height, width, 3]: a gradient, and on top the number as ten black or white blocks."""
+    x, y = np.linspace(60, 180, width).astype(np.uint8), np.linspace(40, 160, height).astype(np.uint8)
     picture = np.empty((height, width, 3), np.uint8)
-    picture[..., 0], picture[..., 1], picture[..., 2] = x[None], y[:, None], (x[None] + y[:, None]) / 2
+    picture[..., 0], picture[..., 1], picture[..., 2] = x[None], y[:, None], x[None] // 2 + y[:, None] // 2
     strip = max(1, height // 8)
     for bit in range(_BITS):
         picture[:strip, bit * width // _BITS : (bit + 1) * width // _BITS] = 235 if number >> bit & 1 else 16
@@ -48,7 +48,7 @@ def write_clip(
     audio: str | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Write a video; `times` are frame times in ms instead of a steady rate; `audio` names a codec for a tone."""
+    """Write a video; `times` are frame times in ms; `audio` names the codec of a tone beside it."""
     with av.open(str(path), "w", options=options or {}) as container:
         stream: Any = container.add_stream(codec, rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
@@ -62,7 +62,9 @@ def write_clip(
             stream.set_display_rotation(rotation, hflip=mirrored)
         tone: Any = container.add_stream(audio, rate=48_000) if audio else None
         for number in range(frames):
-            frame = av.VideoFrame.from_ndarray(burnt_picture(number, width, height), "rgb24").reformat(format=pixel_format)
+            frame = av.VideoFrame.from_ndarray(burnt_picture(number, width, height), "rgb24").reformat(
+                format=pixel_format
+            )
             frame.pts = times[number] if times else number * 1000 // fps
             frame.time_base = Fraction(1, 1000)
             container.mux(stream.encode(frame))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
 from stream.rtc_private import gather_on
 
 
@@ -20,7 +22,9 @@ class Peer:
     tracks: list[MediaStreamTrack]
 
 
-async def offer(*kinds: str, direction: str = "recvonly", mime: str | None = "video/h264") -> tuple[RTCPeerConnection, str]:
+async def offer(
+    *kinds: str, direction: str = "recvonly", mime: str | None = "video/h264"
+) -> tuple[RTCPeerConnection, str]:
     """Return a peer and its offer with one section per kind; video offers `mime` only, or everything."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     for kind in kinds or ("video",):
@@ -40,7 +44,7 @@ async def post(whep: str, sdp: str, **headers: str) -> httpx.Response:
 
 @contextlib.asynccontextmanager
 async def joined(whep: str, *kinds: str, **options: Any) -> AsyncIterator[Peer]:
-    """Join and yield the peer; it leaves by closing its connection, without DELETE."""
+    """Join and yield the connected peer; it leaves by closing its connection, without DELETE."""
     connection, sdp = await offer(*kinds, **options)
     tracks: list[MediaStreamTrack] = []
     connection.on("track", tracks.append)
@@ -48,6 +52,9 @@ async def joined(whep: str, *kinds: str, **options: Any) -> AsyncIterator[Peer]:
         response = await post(whep, sdp)
         assert response.status_code == 201, response.text
         await connection.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
+        async with asyncio.timeout(10):
+            while connection.connectionState != "connected":
+                await asyncio.sleep(0.01)
         yield Peer(connection, response.text, response.headers, tracks)
     finally:
         await connection.close()

@@ -15,6 +15,7 @@ import av
 import httpx
 import numpy as np
 import uvicorn
+
 from stream.broadcast import Broadcast
 from stream.client import ReceivedFrame
 from stream.server import create_app
@@ -30,7 +31,11 @@ _BLOCK, _BITS = 16, 16
 def numbered_picture(number: int) -> av.VideoFrame:
     """Return a moving picture whose top row shows `number` as black and white blocks, one per bit."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
-    luma = (60 + 50 * np.sin((x + 5 * number) / 17) + 50 * np.cos((y - 3 * number) / 11)).clip(16, 235).astype(np.uint8)
+    luma = (
+        (60 + 50 * np.sin((x + 5 * number) / 17) + 50 * np.cos((y - 3 * number) / 11))
+        .clip(16, 235)
+        .astype(np.uint8)
+    )
     for bit in range(_BITS):
         luma[:_BLOCK, bit * _BLOCK : (bit + 1) * _BLOCK] = 235 if number >> bit & 1 else 16
     chroma = np.full((HEIGHT // 2, WIDTH), 128, np.uint8)
@@ -45,14 +50,18 @@ def burnt_number(picture: av.VideoFrame) -> int:
     return sum(int(value > 120) << bit for bit, value in enumerate(centres))
 
 
-def numbered_source(frames: int | None = None) -> Source:
-    """Return an endless source, or one that ends after `frames`."""
+def numbered_source(frames: int | None = None, failure: Exception | None = None) -> Source:
+    """Return an endless source, or one that ends (or fails) after `frames`."""
 
     def arrivals() -> Iterator[Arrival]:
         number = 0
         while frames is None or number < frames:
-            yield Arrival(numbered_picture(number), number * 90_000 // FPS, WIDTH, HEIGHT, discontinuity=number == 0)
+            yield Arrival(
+                numbered_picture(number), number * 90_000 // FPS, WIDTH, HEIGHT, discontinuity=number == 0
+            )
             number += 1
+        if failure is not None:
+            raise failure
 
     return Source(arrivals(), FPS, [])
 
@@ -155,7 +164,9 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
             await asyncio.sleep(0.01)
 
 
-async def collect(frames: AsyncIterator[ReceivedFrame], count: int, seconds: float = 20.0) -> list[ReceivedFrame]:
+async def collect(
+    frames: AsyncIterator[ReceivedFrame], count: int, seconds: float = 20.0
+) -> list[ReceivedFrame]:
     """Return the next `count` frames."""
     received: list[ReceivedFrame] = []
     async with asyncio.timeout(seconds), contextlib.aclosing(frames):  # type: ignore[type-var]

@@ -13,6 +13,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, V
 from aiortc.codecs.h264 import h264_depayload
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpsender import RTCRtpSender
+
 from stream.rtc_private import (
     RETRANSMISSION_HISTORY,
     count_rtp,
@@ -83,7 +84,9 @@ async def pair() -> AsyncIterator[Pair]:
 
 
 async def connect(pair: Pair) -> None:
-    await pair.receiving.setRemoteDescription(RTCSessionDescription(pair.sending.localDescription.sdp, "answer"))
+    await pair.receiving.setRemoteDescription(
+        RTCSessionDescription(pair.sending.localDescription.sdp, "answer")
+    )
 
 
 def queue_frames(pair: Pair, units: list[bytes]) -> None:
@@ -128,7 +131,9 @@ async def test_ice_uses_the_given_addresses_only(pair: Pair) -> None:
     assert addresses == ["127.0.0.1"]
 
 
-async def test_lost_packets_of_the_last_seconds_are_sent_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lost_packets_of_the_last_seconds_are_sent_again(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Far more than aiortc's own 128 packets lie between the loss and the request."""
     enlarge_retransmission_history()
     sent: list[bytes] = []

@@ -1,0 +1,115 @@
+"""The server of the browser tests: the real live path over pictures that show their own frame number.
+
+    picture with its number as blocks -> core network -> features with the number stamped in -> bitstream, H.264, WHEP
+
+so that the number on the screen, the number in the payload and the number that a head reads from the features
+can be compared. Usage: python -m tests.e2e.broadcast --port 8090 [--loss 0.01] [--heads DIR] [--fps 25]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiortc.rtcdtlstransport
+import av
+import numpy as np
+from core_network.catalogue import default_core, shipped_cores
+from featurecast.commands.serve import _spec_document
+from featurecast.head_shelf import HeadShelf
+from numpy.typing import NDArray
+from stream.broadcast import Broadcast
+from stream.programme import CodedFeatures, FeatureEncoder
+from stream.server import create_app, serve
+from stream.source import Source, SourceFrame
+from stream.sources.base import Arrival
+from stream.video_encoder import VideoEncoder
+from task_heads.registry import Registry
+
+BITS = 16
+BLOCK = 32
+"""Side of the block of one bit, px."""
+WIDTH, HEIGHT = 640, 360
+
+
+def numbered_picture(number: int) -> av.VideoFrame:
+    """Return a moving picture whose top row shows `number`, a block per bit, white for 1."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    wave = 60 + 50 * np.sin((x + 5 * number) / 17) + 50 * np.cos((y - 3 * number) / 11)
+    luma = wave.clip(16, 235).astype(np.uint8)
+    for bit in range(BITS):
+        luma[:BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = 235 if number >> bit & 1 else 16
+    chroma = np.full((HEIGHT // 2, WIDTH), 128, np.uint8)
+    return av.VideoFrame.from_ndarray(np.vstack([luma, chroma]), format="yuv420p")
+
+
+def numbered_source(fps: int) -> Source:
+    """Return an endless source of numbered pictures."""
+
+    def arrivals() -> Iterator[Arrival]:
+        number = 0
+        while True:
+            yield Arrival(numbered_picture(number), number * 90_000 // fps, WIDTH, HEIGHT, discontinuity=number == 0)
+            number += 1
+
+    return Source(arrivals(), fps, [])
+
+
+class StampedFeatures(FeatureEncoder):
+    """The core's features, the frame number written over the first cells of channel 0: + for 1, - for 0."""
+
+    def code(self, frame: SourceFrame, latent: NDArray[np.float32], **rest: Any) -> CodedFeatures:
+        """Quantise a latent with the stamp."""
+        step = self.spec.steps[self.rate][0]
+        stamped = latent.copy()
+        for bit in range(BITS):
+            stamped[0, 0, bit] = 5 * step if frame.number >> bit & 1 else -5 * step
+        return super().code(frame, stamped, **rest)
+
+
+def lose_packets(share: float) -> None:
+    """Throw away this share of the RTP packets that are sent, retransmissions included, RTCP never."""
+    dice = random.Random(1)
+    transport = aiortc.rtcdtlstransport.RTCDtlsTransport
+    send = transport._send_rtp
+
+    async def send_some(self: Any, packet: bytes) -> None:
+        if aiortc.rtcdtlstransport.is_rtcp(packet) or dice.random() >= share:
+            await send(self, packet)
+
+    transport._send_rtp = send_some  # type: ignore[method-assign]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--loss", type=float, default=0.0)
+    parser.add_argument("--heads", type=Path)
+    parser.add_argument("--fps", type=int, default=25)
+    arguments = parser.parse_args()
+    if arguments.loss:
+        lose_packets(arguments.loss)
+    core = default_core()
+    broadcast = Broadcast(
+        "numbers",
+        lambda: numbered_source(arguments.fps),
+        StampedFeatures(core),
+        lambda width, height, fps: VideoEncoder(width, height, fps, 1500),
+        fingerprint=core.spec.fingerprint,
+        rate="default",
+    )
+    app = create_app(
+        broadcast,
+        Path(__file__).parents[2] / "viewer" / "web",
+        HeadShelf(Registry(heads_folder=arguments.heads, installed=False), core.spec),
+        {shipped.spec.fingerprint: _spec_document(shipped) for shipped in shipped_cores()},
+    )
+    serve(app, port=arguments.port, on_ready=lambda address: print(address, file=sys.stdout, flush=True))
+
+
+if __name__ == "__main__":
+    main()

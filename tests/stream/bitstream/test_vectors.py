@@ -1,0 +1,31 @@
+"""The golden vectors: old payloads decode for ever, in every language alike."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from core_network.spec import FeatureSpec
+from stream.bitstream import BitstreamDecoder, EntropyTables
+from tests.vectors.make import outcome
+
+
+@pytest.mark.parametrize("name", ["bitstream.json", "bitstream_odd.json"])
+def test_golden_payloads(name: str, repository: Path) -> None:
+    vectors = json.loads((repository / "tests" / "vectors" / name).read_text())
+    answer = vectors["answer"]
+    spec = FeatureSpec.from_json(answer["spec"])
+    assert spec.fingerprint == answer["fingerprint"]
+    stored = answer["tables"][0]
+    tables = EntropyTables.from_bytes(base64.b64decode(stored["base64"]))
+    assert tables.id == stored["id"]
+    decoder = BitstreamDecoder([(spec, tables)])
+    assert len(vectors["cases"]) > 40
+    for case in vectors["cases"]:
+        if case["reset"]:
+            decoder.reset()
+        expected = {kind: case[kind] for kind in ("frame", "error") if kind in case}
+        assert outcome(decoder, base64.b64decode(case["payload"]), spec) == expected, case["name"]

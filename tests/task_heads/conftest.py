@@ -1,0 +1,73 @@
+"""Simulated network outputs for the heads' post-processing, and small head folders."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+SHAPE = (24, 44, 80)
+VIEW = np.array([0.0, 0.0, 1.0, 1.0, 1280.0, 704.0], np.float32)
+
+
+def _logit(score: float) -> float:
+    return math.log(score / (1 - score))
+
+
+def _fill(maps: np.ndarray, x: float, y: float, score: float, values: list[float]) -> None:
+    """Write a peak of `score` at x, y (px of the input) into stride-4 maps [n, 88, 160]; values fill its neighbourhood."""
+    column, row = int(x / 4), int(y / 4)
+    if not (0 <= column < 160 and 0 <= row < 88):
+        return
+    for yy in range(max(0, row - 1), min(88, row + 2)):
+        for xx in range(max(0, column - 1), min(160, column + 2)):
+            at_centre = (xx, yy) == (column, row)
+            logit = _logit(score) - (0.0 if at_centre else 1.5)
+            if logit > maps[0, yy, xx]:
+                maps[0, yy, xx] = logit
+                maps[1:, yy, xx] = [x / 4 - xx, y / 4 - yy, *values]
+
+
+def _unshuffle(maps: np.ndarray) -> np.ndarray:
+    """Return raw [1, 4n, 44, 80] of stride-4 maps [n, 88, 160]: the inverse of pixel_shuffle."""
+    count = len(maps)
+    return maps.reshape(count, 44, 2, 80, 2).transpose(0, 2, 4, 1, 3).reshape(1, 4 * count, 44, 80)
+
+
+@pytest.fixture
+def view():
+    return VIEW.copy()
+
+
+@pytest.fixture
+def player_raw():
+    """A function people -> raw [1, 23, 44, 80]; each of people is x, y, w, h (px of the input), score, role 0..2."""
+
+    def make(people):
+        maps = np.zeros((5, 88, 160), np.float32)
+        maps[0] = -9.0
+        roles = np.zeros((3, 44, 80), np.float32)
+        roles[0] = 4.0
+        for x, y, w, h, score, role in people:
+            _fill(maps, x, y, score, [math.log(w / 4), math.log(h / 4)])
+            cell = slice(max(0, int(y / 8) - 1), int(y / 8) + 2), slice(max(0, int(x / 8) - 1), int(x / 8) + 2)
+            roles[:, cell[0], cell[1]] = 0.0
+            roles[int(role), cell[0], cell[1]] = 4.0
+        return np.concatenate([_unshuffle(maps)[0], roles])[None]
+
+    return make
+
+
+@pytest.fixture
+def ball_maps():
+    """A function places -> maps [1, 3, 88, 160]; each of places is x, y (px of the input), score."""
+
+    def make(places):
+        maps = np.zeros((3, 88, 160), np.float32)
+        maps[0] = -9.0
+        for x, y, score in places:
+            _fill(maps, x, y, score, [])
+        return maps[None]
+
+    return make

@@ -1,0 +1,87 @@
+"""A live WHEP broadcast as the headless viewer's input."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import threading
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from core_network.spec import FeatureSpec
+from stream.bitstream import EntropyTables
+from stream.client import ReceivedFrame, watch
+from stream.file_reader import shipped_tables
+from stream.sync import CLOCK_RATE, Timeline
+from viewer.inputs import ViewedFrame
+
+__all__ = ["WhepInput"]
+
+_SPEC_TIMEOUT_S = 5.0
+
+
+class WhepInput:
+    """A live broadcast; its network runs in a thread of its own, so that slow heads never stall it."""
+
+    joins_late = True
+    fps = 30.0
+
+    def __init__(self, url: str) -> None:
+        """Prepare to join `url`; joining happens with the first frame and raises WhepError there."""
+        self.warnings: list[str] = []
+        self.known = _served_tables(url) + shipped_tables()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="whep", daemon=True)
+        self._thread.start()
+        self._frames = watch(url)
+
+    def __iter__(self) -> Iterator[ViewedFrame]:
+        """Yield frames as they come until the broadcast ends the session."""
+        timeline = Timeline(self.fps)
+        while True:
+            try:
+                received = self._wait(anext(self._frames))
+            except StopAsyncIteration:
+                return
+            picture = received.picture
+            ticks = None
+            if picture.pts is not None and picture.time_base:
+                ticks = round(picture.pts * picture.time_base * CLOCK_RATE)
+            yield ViewedFrame(picture, received.payload, timeline.place(ticks))
+
+    def close(self) -> None:
+        """Leave the session and stop the thread."""
+        if not self._loop.is_closed():
+            self._wait(self._frames.aclose())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    def _wait(self, step: Any) -> ReceivedFrame | Any:
+        async def run() -> Any:
+            return await step
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+
+
+def _served_tables(url: str) -> list[tuple[FeatureSpec, EntropyTables]]:
+    """Return spec and tables that the broadcast's server offers; none if not, the shipped ones may do."""
+    parts = urlsplit(url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    try:
+        fingerprint = _json(f"{origin}/api/status")["spec"]
+        document = _json(f"{origin}/spec/{fingerprint}")
+        spec = FeatureSpec.from_json(document["spec"])
+        return [
+            (spec, EntropyTables.from_bytes(base64.b64decode(part["base64"]))) for part in document["tables"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _json(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=_SPEC_TIMEOUT_S) as answer:
+        return json.loads(answer.read())
