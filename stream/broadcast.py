@@ -8,8 +8,8 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import av
 
@@ -23,7 +23,7 @@ from stream.sync import KeyFrameGate
 
 if TYPE_CHECKING:
     from stream.source import Source
-    from stream.video_encoder import VideoEncoder, VideoUnit
+    from stream.video_encoder import VideoUnit
 
 __all__ = ["Broadcast"]
 
@@ -33,6 +33,24 @@ _TICKS = 90_000
 _STALLED_S = 2.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 10.0
 _SOURCE_ERRORS = (ValueError, OSError, av.FFmpegError)
+
+
+class PictureCoder(Protocol):
+    """Turns pictures of one size into H.264, one access unit each (stream.video_encoder)."""
+
+    @property
+    def width(self) -> int:
+        """Of the pictures, in pixels."""
+
+    @property
+    def height(self) -> int:
+        """Of the pictures, in pixels."""
+
+    def key_due(self, pts: int) -> bool:
+        """Tell whether the picture with this pts will be an IDR even if nobody asks for one."""
+
+    def encode(self, picture: av.VideoFrame, pts: int, force_key: bool = False) -> Sequence[VideoUnit]:
+        """Code one picture; `pts` (90 kHz) rises."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,7 +76,7 @@ class Broadcast:
         title: str,
         open_source: Callable[[], Source],
         feature_coder: FeatureCoder,
-        make_video_encoder: Callable[[int, int, float], VideoEncoder],
+        make_video_encoder: Callable[[int, int, float], PictureCoder],
         *,
         fingerprint: str,
         rate: str,

@@ -1,13 +1,15 @@
 """Feature datasets: what `featurecast record` writes and what heads are trained on.
 
-    DIR/dataset.json      {"format": 1, "spec": {...}, "fingerprint": "...", "records": n, "shards": ["shard-00000.npz", ...]}
+    DIR/dataset.json      {"format": 1, "spec": {...}, "fingerprint": "...", "records": n, "shards":
+    ["shard-00000.npz", ...]}
     DIR/shard-00000.npz   symbols int8 [n, C, H, W]   rate uint8 [n] (index into RATES)   view float32 [n, 6]
                           frame int32 [n]   source str [n]   split str [n]
                           people_known, balls_known uint8 [n] (0 = not labelled in this picture)
                           boxes float32 [m, 4]   box_label int8 [m] (-1 = unknown)   box_record int32 [m]
                           balls float32 [k, 2]   ball_record int32 [k]
 
-Boxes (x0 y0 x1 y1) and ball centres are in pixels of the source picture, whose size is in the view. Features are kept as
+Boxes (x0 y0 x1 y1) and ball centres are in pixels of the source picture, whose size is in the view.
+Features are kept as
 the symbols that a viewer decodes, so a head trains on exactly what it will see.
 """
 
@@ -42,7 +44,8 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class FrameTruth:
-    """What is known of one picture, in px of the source; None means "not labelled", empty means "none there"."""
+    """What is known of one picture, in px of the source; None means "not labelled", empty means "none
+    there"."""
 
     boxes: NDArray[np.float32] | None = None  # [m, 4] x0 y0 x1 y1
     labels: tuple[str | None, ...] = ()  # one of ROLES or None for each box
@@ -69,7 +72,9 @@ class DatasetWriter:
         """Begin a dataset in a new or empty folder; raises DatasetError when it already holds one."""
         self._folder = Path(folder)
         if (self._folder / _INDEX).exists():
-            raise DatasetError(f"{folder}: expected a new or empty folder, it already holds a dataset; choose another")
+            raise DatasetError(
+                f"{folder}: expected a new or empty folder, it already holds a dataset; choose another"
+            )
         self._folder.mkdir(parents=True, exist_ok=True)
         self._spec = spec
         self._waiting: list[Record] = []
@@ -92,7 +97,9 @@ class DatasetWriter:
             raise ValueError(f"expected symbols int8 {self._spec.shape}, got {symbols.dtype} {symbols.shape}")
         known = truth or FrameTruth()
         if known.boxes is not None and len(known.labels) not in (0, len(known.boxes)):
-            raise ValueError(f"expected a label for each of {len(known.boxes)} boxes, got {len(known.labels)}")
+            raise ValueError(
+                f"expected a label for each of {len(known.boxes)} boxes, got {len(known.labels)}"
+            )
         self._waiting.append(Record(symbols, rate, view.as_array(), source, frame, split, known))
         self.records += 1
         if len(self._waiting) == _SHARD_RECORDS:
@@ -101,8 +108,12 @@ class DatasetWriter:
     def _write_shard(self) -> None:
         records, self._waiting = self._waiting, []
         name = f"shard-{len(self._shards):05}.npz"
-        boxes = [r.truth.boxes if r.truth.boxes is not None else np.zeros((0, 4), np.float32) for r in records]
-        balls = [r.truth.balls if r.truth.balls is not None else np.zeros((0, 2), np.float32) for r in records]
+        boxes = [
+            r.truth.boxes if r.truth.boxes is not None else np.zeros((0, 4), np.float32) for r in records
+        ]
+        balls = [
+            r.truth.balls if r.truth.balls is not None else np.zeros((0, 2), np.float32) for r in records
+        ]
         labels = [
             [ROLES.index(label) if label in ROLES else -1 for label in (r.truth.labels or (None,) * len(b))]
             for r, b in zip(records, boxes, strict=True)
@@ -145,7 +156,9 @@ class DatasetWriter:
         """Return the writer."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Finish the dataset unless an error ends the block."""
         if kind is None:
             self.close()
@@ -155,17 +168,22 @@ class FeatureDataset:
     """Reads a dataset's records in the order in which they were written."""
 
     def __init__(self, folder: Path | str) -> None:
-        """Open a dataset; raises DatasetError when the folder holds none or its fingerprint is not its spec's."""
+        """Open a dataset; raises DatasetError when the folder holds none or its fingerprint is not its
+        spec's."""
         self.folder = Path(folder)
         path = self.folder / _INDEX
         if not path.is_file():
-            raise DatasetError(f"{folder}: expected a feature dataset with {_INDEX}; write one with featurecast record")
+            raise DatasetError(
+                f"{folder}: expected a feature dataset with {_INDEX}; write one with featurecast record"
+            )
         index: dict[str, Any] = json.loads(path.read_text())
         if index.get("format") != 1:
             raise DatasetError(f"{path}: expected format 1, got {index.get('format')}; record it again")
         self.spec = FeatureSpec.from_json(index["spec"])
         if self.spec.fingerprint != index["fingerprint"]:
-            raise DatasetError(f"{path}: fingerprint {index['fingerprint'][:12]}... is not that of its spec; record it again")
+            raise DatasetError(
+                f"{path}: fingerprint {index['fingerprint'][:12]}... is not that of its spec; record it again"
+            )
         self._records = int(index["records"])
         self._shards = [str(name) for name in index["shards"]]
 
@@ -180,7 +198,9 @@ class FeatureDataset:
                 with np.load(self.folder / name) as shard:
                     arrays = {key: shard[key] for key in shard.files}
             except (OSError, ValueError, EOFError) as error:
-                raise DatasetError(f"{self.folder / name}: expected a shard, got {error}; record the dataset again") from None
+                raise DatasetError(
+                    f"{self.folder / name}: expected a shard, got {error}; record the dataset again"
+                ) from None
             yield from _records(arrays)
 
 

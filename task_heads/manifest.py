@@ -98,7 +98,9 @@ class Output(_Part):
     @model_validator(mode="after")
     def _one_name_per_column(self) -> Self:
         if len(self.columns) != self.shape[1]:
-            raise ValueError(f"output {self.name}: expected {self.shape[1]} column names, got {len(self.columns)}")
+            raise ValueError(
+                f"output {self.name}: expected {self.shape[1]} column names, got {len(self.columns)}"
+            )
         if len(set(self.columns)) != len(self.columns):
             raise ValueError(f"output {self.name}: expected different column names, one is there twice")
         return self
@@ -141,7 +143,9 @@ class BoxesDraw(_Part):
 
     kind: Literal["boxes"]
     output: Name
-    when: Literal["confirmed", "all"] = Field("confirmed", description="which view of the result it belongs to")
+    when: Literal["confirmed", "all"] = Field(
+        "confirmed", description="which view of the result it belongs to"
+    )
     colour_by: Literal["label", "id", "team"] = "label"
 
 
@@ -240,7 +244,8 @@ class Manifest(_Part):
     @model_validator(mode="after")
     def _references_exist(self) -> Self:
         graph_inputs = ["features", "view", "dt", *self.needed_inputs()]
-        graph_inputs += [part.name for part in (*self.state, *self.settings)]
+        graph_inputs += [tensor.name for tensor in self.state]
+        graph_inputs += [setting.name for setting in self.settings]
         graph_outputs = [output.name for output in self.outputs] + [tensor.output for tensor in self.state]
         for what, names in (
             ("input", graph_inputs),
@@ -257,7 +262,8 @@ class Manifest(_Part):
             for column in filter(None, (statistic.column, statistic.valid)):
                 if column not in columns:
                     raise ValueError(
-                        f"statistic {statistic.name}: expected a column of output {statistic.output}, got {column}"
+                        f"statistic {statistic.name}: expected a column of output "
+                        f"{statistic.output}, got {column}"
                     )
         for draw in self.draw:
             self._check_draw(draw)
@@ -277,11 +283,14 @@ class Manifest(_Part):
             missing = COLUMNS_OF[draw.kind] - set(columns)
             if missing:
                 raise ValueError(
-                    f"draw {draw.kind}: expected output {draw.output} to have the column {sorted(missing)[0]}, "
+                    f"draw {draw.kind}: expected output {draw.output} to have the column "
+                    f"{sorted(missing)[0]}, "
                     f"got {', '.join(columns)}"
                 )
             if "label" in columns and not self.labels:
-                raise ValueError(f"draw {draw.kind}: expected labels, because output {draw.output} has a label column")
+                raise ValueError(
+                    f"draw {draw.kind}: expected labels, because output {draw.output} has a label column"
+                )
         else:
             used = draw.statistics if isinstance(draw, TableDraw) else template_names(draw.template)
             for name in used:
@@ -309,7 +318,10 @@ def load_manifest(folder: Path) -> Manifest:
     """Read and validate a head's manifest without touching its graph; raises HeadError in one line."""
     path = Path(folder) / MANIFEST_FILE
     if not path.is_file():
-        raise HeadError(f"{folder}: expected a head's folder with {MANIFEST_FILE} and {MODEL_FILE}, found no {MANIFEST_FILE}")
+        raise HeadError(
+            f"{folder}: expected a head's folder with {MANIFEST_FILE} and {MODEL_FILE}, found no "
+            f"{MANIFEST_FILE}"
+        )
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -321,13 +333,15 @@ def check_model_bytes(manifest: Manifest, model: bytes) -> None:
     """Raise HeadError unless the graph's bytes are those that the manifest names."""
     if len(model) != manifest.model.size:
         raise HeadError(
-            f"head {manifest.name}: expected {manifest.model.file} of {manifest.model.size} bytes, got {len(model)}; "
+            f"head {manifest.name}: expected {manifest.model.file} of {manifest.model.size} bytes, "
+            f"got {len(model)}; "
             "download or export it again"
         )
     digest = hashlib.sha256(model).hexdigest()
     if digest != manifest.model.sha256:
         raise HeadError(
-            f"head {manifest.name}: expected {manifest.model.file} with sha256 {manifest.model.sha256[:12]}..., "
+            f"head {manifest.name}: expected {manifest.model.file} with sha256 "
+            f"{manifest.model.sha256[:12]}..., "
             f"got {digest[:12]}...; download or export it again"
         )
 
@@ -336,11 +350,15 @@ def check_spec(manifest: Manifest, spec: FeatureSpec) -> None:
     """Raise HeadError unless the head was trained on exactly these features."""
     if manifest.spec.fingerprint != spec.fingerprint:
         raise HeadError(
-            f"head {manifest.name} expects features {manifest.spec.name} ({manifest.spec.fingerprint[:12]}...), the stream "
+            f"head {manifest.name} expects features {manifest.spec.name} "
+            f"({manifest.spec.fingerprint[:12]}...), the stream "
             f"carries {spec.name} ({spec.fingerprint[:12]}...); train the head on this core or choose another"
         )
     if manifest.spec.shape != spec.shape:
-        raise HeadError(f"head {manifest.name} expects features {list(manifest.spec.shape)}, the spec says {list(spec.shape)}")
+        raise HeadError(
+            f"head {manifest.name} expects features {list(manifest.spec.shape)}, the spec says "
+            f"{list(spec.shape)}"
+        )
 
 
 def manifest_schema() -> dict[str, Any]:

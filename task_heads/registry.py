@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 from core_network.spec import FeatureSpec
 from task_heads.manifest import MANIFEST_FILE, HeadError, Manifest, check_spec, load_manifest
@@ -50,11 +52,17 @@ class Registry:
     """All heads of this process by name."""
 
     def __init__(
-        self, *, folders: Sequence[Path | str] = (), heads_folder: Path | str | None = None, installed: bool = True
+        self,
+        *,
+        folders: Sequence[Path | str] = (),
+        heads_folder: Path | str | None = None,
+        installed: bool = True,
     ) -> None:
-        """Look up the built-in heads, installed ones, each of `folders` (`--head DIR`) and sub-folders of `heads_folder`.
+        """Look up the built-in heads, installed ones, each of `folders` (`--head DIR`) and sub-folders of
+        `heads_folder`.
 
-        Raises HeadError when two heads have one name, or when one of `folders` or `heads_folder` is not a folder.
+        Raises HeadError when two heads have one name, or when one of `folders` or `heads_folder` is not a
+        folder.
         A head that is broken in any other way is listed with its reason.
         """
         self._heads: dict[str, FoundHead] = {}
@@ -63,11 +71,15 @@ class Registry:
             self._add_installed()
         if heads_folder is not None:
             if not Path(heads_folder).is_dir():
-                raise HeadError(f"{heads_folder}: expected a folder of heads, found none; create it or drop the option")
+                raise HeadError(
+                    f"{heads_folder}: expected a folder of heads, found none; create it or drop the option"
+                )
             self._add(_head_folders(Path(heads_folder)), "heads folder")
         for folder in folders:
             if not (Path(folder) / MANIFEST_FILE).is_file():
-                raise HeadError(f"{folder}: expected a head's folder with {MANIFEST_FILE}, found no {MANIFEST_FILE}")
+                raise HeadError(
+                    f"{folder}: expected a head's folder with {MANIFEST_FILE}, found no {MANIFEST_FILE}"
+                )
             self._add([Path(folder)], "--head")
 
     def _add(self, folders: Iterable[Path], origin: str) -> None:
@@ -85,7 +97,10 @@ class Registry:
             folder = _folder_of(entry)
             origin = f"entry point {entry.name} = {entry.value}"
             if folder is None:
-                reason = f"head {entry.name}: expected the folder {entry.value} with {MANIFEST_FILE} in its distribution"
+                reason = (
+                    f"head {entry.name}: expected the folder {entry.value} with {MANIFEST_FILE} in its "
+                    "distribution"
+                )
                 self._insert(FoundHead(entry.name, Path(entry.value), origin, None, reason))
             elif not any(folder == head.folder.resolve() for head in self._heads.values()):
                 self._add([folder], origin)
@@ -94,12 +109,14 @@ class Registry:
         other = self._heads.get(head.name)
         if other is not None:
             raise _DuplicateHead(
-                f"two heads are named {head.name}: {other.folder} ({other.origin}) and {head.folder} ({head.origin}); "
+                f"two heads are named {head.name}: {other.folder} ({other.origin}) and "
+                f"{head.folder} ({head.origin}); "
                 "rename or remove one"
             )
         self._heads[head.name] = head
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[FoundHead]:
+        """Yield every head, broken ones too, by name."""
         return iter(sorted(self._heads.values(), key=lambda head: head.name))
 
     def names(self) -> list[str]:
@@ -107,10 +124,14 @@ class Registry:
         return [head.name for head in self if head.manifest is not None]
 
     def get(self, name: str) -> FoundHead:
-        """Return a usable head; raises HeadError that lists the known names, or says why this one is broken."""
+        """Return a usable head; raises HeadError that lists the known names, or says why this one is
+        broken."""
         head = self._heads.get(name)
         if head is None:
-            raise HeadError(f"expected the name or folder of a head, got {name}; known are {', '.join(self.names()) or 'none'}")
+            raise HeadError(
+                f"expected the name or folder of a head, got {name}; known are "
+                f"{', '.join(self.names()) or 'none'}"
+            )
         if head.manifest is None:
             raise HeadError(str(head.reason))
         return head
@@ -129,7 +150,8 @@ def _head_folders(parent: Path) -> list[Path]:
 
 
 def _folder_of(entry: importlib.metadata.EntryPoint) -> Path | None:
-    """Return the folder that an entry point names, found through its distribution's files, without importing it."""
+    """Return the folder that an entry point names, found through its distribution's files, without
+    importing it."""
     relative = Path(*entry.value.split(":")[0].split("."))
     distribution = entry.dist
     if distribution is None:
@@ -142,9 +164,6 @@ def _folder_of(entry: importlib.metadata.EntryPoint) -> Path | None:
 
 def _editable_folder(distribution: importlib.metadata.Distribution, relative: Path) -> Path | None:
     """Return the folder in an editable install, whose source tree `direct_url.json` (PEP 610) names."""
-    import json
-    from urllib.parse import unquote, urlparse
-
     text = distribution.read_text("direct_url.json")
     if not text:
         return None

@@ -55,7 +55,8 @@ class Result:
     stats: dict[str, float] = field(default_factory=dict)
 
     def to_json(self, frame: int, pts: int, source: str | None) -> dict[str, Any]:
-        """Return the `--results` object: frame in decode order, pts in 90 kHz ticks, the image's name or None."""
+        """Return the `--results` object: frame in decode order, pts in 90 kHz ticks, the image's name or
+        None."""
         return {
             "frame": frame,
             "pts": pts,
@@ -75,7 +76,8 @@ class Result:
         return json.dumps(self.to_json(frame, pts, source), ensure_ascii=False, separators=(", ", ": "))
 
     def to_mot_lines(self, frame: int) -> list[str]:
-        """Return `frame,id,x,y,w,h,score,-1,-1,-1` for each box with an id; frame is from 0 here, from 1 in the line."""
+        """Return `frame,id,x,y,w,h,score,-1,-1,-1` for each box with an id; frame is from 0 here, from 1
+        in the line."""
         return [
             f"{frame + 1},{box.id},{x0:.2f},{y0:.2f},{x1 - x0:.2f},{y1 - y0:.2f},{box.score:.4f},-1,-1,-1"
             for box in self.boxes
@@ -85,7 +87,11 @@ class Result:
 
 
 def _item(key: str, place: tuple[float, ...], part: Box | Point) -> dict[str, Any]:
-    item: dict[str, Any] = {key: [round(v, 2) for v in place], "score": round(part.score, 4), "label": part.label}
+    item: dict[str, Any] = {
+        key: [round(v, 2) for v in place],
+        "score": round(part.score, 4),
+        "label": part.label,
+    }
     if part.id is not None:
         item["id"] = part.id
     if isinstance(part, Box) and part.team is not None:
@@ -144,7 +150,9 @@ def result_from(
         elif isinstance(draw, PointsDraw):
             result.points.extend(_point(table, row, source_width, source_height) for row in table.rows)
         elif table.rows:
-            line = [(table.value(r, "x") * source_width, table.value(r, "y") * source_height) for r in table.rows]
+            line = [
+                (table.value(r, "x") * source_width, table.value(r, "y") * source_height) for r in table.rows
+            ]
             result.trails.append(Trail(line, table.label(table.rows[-1])))
     for statistic in manifest.statistics:
         columns = manifest.output(statistic.output).columns
@@ -156,7 +164,9 @@ def result_from(
 
 def _when(manifest: Manifest, kind: str, every_detection: bool) -> Literal["confirmed", "all"]:
     has_all = any(
-        draw.kind == kind and draw.when == "all" for draw in manifest.draw if isinstance(draw, BoxesDraw | PointsDraw)
+        draw.kind == kind and draw.when == "all"
+        for draw in manifest.draw
+        if isinstance(draw, BoxesDraw | PointsDraw)
     )
     return "all" if every_detection and has_all else "confirmed"
 

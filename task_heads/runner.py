@@ -27,7 +27,8 @@ Tables = dict[str, NDArray[np.float32]]
 
 
 def graph_shapes(manifest: Manifest) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
-    """Return the shapes of the graph's inputs and outputs that a manifest promises, without those it needs."""
+    """Return the shapes of the graph's inputs and outputs that a manifest promises, without those it
+    needs."""
     inputs: dict[str, tuple[int, ...]] = {"features": (1, *manifest.spec.shape)}
     if manifest.inputs.view:
         inputs["view"] = (6,)
@@ -46,24 +47,32 @@ def read_model(folder: Path, manifest: Manifest) -> bytes:
     if not path.is_file():
         raise HeadError(f"head {manifest.name}: expected {path}, it is missing; export the head again")
     if path.stat().st_size > MODEL_SIZE_LIMIT:
-        raise HeadError(f"head {manifest.name}: expected a graph of at most {MODEL_SIZE_LIMIT} bytes, got {path.stat().st_size}")
+        raise HeadError(
+            f"head {manifest.name}: expected a graph of at most {MODEL_SIZE_LIMIT} bytes, got "
+            f"{path.stat().st_size}"
+        )
     model = path.read_bytes()
     check_model_bytes(manifest, model)
     return model
 
 
 class HeadRunner:
-    """features -> graph -> outputs, keeping the state between frames; for one stream, not shared by threads."""
+    """features -> graph -> outputs, keeping the state between frames; for one stream, not shared by
+    threads."""
 
-    def __init__(self, folder: Path | str, spec: FeatureSpec, *, settings: Mapping[str, float] | None = None) -> None:
-        """Load a head's folder for streams of this spec.
+    def __init__(
+        self, folder: Path | str, spec: FeatureSpec | None, *, settings: Mapping[str, float] | None = None
+    ) -> None:
+        """Load a head's folder for streams of this spec; None takes the features that the manifest names.
 
-        Raises HeadError when the manifest is wrong, the graph is not the one it names, its shapes differ, or it
+        Raises HeadError when the manifest is wrong, the graph is not the one it names, its shapes differ,
+        or it
         was trained on other features. `settings` are checked as in `change`.
         """
         self.folder = Path(folder)
         self.manifest = load_manifest(self.folder)
-        check_spec(self.manifest, spec)
+        if spec is not None:
+            check_spec(self.manifest, spec)
         model = read_model(self.folder, self.manifest)
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
@@ -72,9 +81,12 @@ class HeadRunner:
         try:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:
-            # onnxruntime has no common exception type: whatever it says about a foreign graph becomes one line.
+            # onnxruntime has no common exception type: whatever it says about a foreign graph becomes one
+            # line.
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise HeadError(f"head {self.manifest.name}: onnxruntime cannot load {MODEL_FILE}: {first}") from None
+            raise HeadError(
+                f"head {self.manifest.name}: onnxruntime cannot load {MODEL_FILE}: {first}"
+            ) from None
         self._check_graph()
         self._settings = {setting.name: setting.default for setting in self.manifest.settings}
         for name, value in (settings or {}).items():
@@ -98,10 +110,17 @@ class HeadRunner:
                 raise HeadError(f"head {self.manifest.name}: {what} {name} is {there}; make both agree")
             for name, node in have.items():
                 fixed = all(isinstance(size, int) for size in node.shape)
-                if node.type != "tensor(float)" or not fixed or (name in promised and tuple(node.shape) != promised[name]):
-                    wanted = f"float32 {list(promised[name])}" if name in promised else "float32 of fixed shape"
+                if (
+                    node.type != "tensor(float)"
+                    or not fixed
+                    or (name in promised and tuple(node.shape) != promised[name])
+                ):
+                    wanted = (
+                        f"float32 {list(promised[name])}" if name in promised else "float32 of fixed shape"
+                    )
                     raise HeadError(
-                        f"head {self.manifest.name}: expected {what} {name} as {wanted}, got {node.type} {node.shape}"
+                        f"head {self.manifest.name}: expected {what} {name} as {wanted}, got "
+                        f"{node.type} {node.shape}"
                     )
 
     @property
@@ -146,7 +165,8 @@ class HeadRunner:
         expected = (1, *manifest.spec.shape)
         if features.shape != expected or view.shape != (6,):
             raise ValueError(
-                f"head {self.name} expected features {expected} and view (6,), got {features.shape} and {view.shape}"
+                f"head {self.name} expected features {expected} and view (6,), got {features.shape} "
+                f"and {view.shape}"
             )
         if not (math.isfinite(dt) and dt >= 0):
             raise ValueError(f"head {self.name} expected dt >= 0 seconds, got {dt}")
@@ -164,14 +184,17 @@ class HeadRunner:
         for name, values in got.items():
             if not np.isfinite(values).all():
                 self.reset()
-                raise HeadError(f"head {self.name}: expected finite numbers, output {name} holds NaN or infinity")
+                raise HeadError(
+                    f"head {self.name}: expected finite numbers, output {name} holds NaN or infinity"
+                )
         self._state = {tensor.name: got.pop(tensor.output) for tensor in manifest.state}
         self._fresh = False
         return got
 
 
 def run_order(manifests: Sequence[Manifest]) -> list[str]:
-    """Return the heads' names so that each comes after those it needs; raises HeadError on a missing one or a cycle."""
+    """Return the heads' names so that each comes after those it needs; raises HeadError on a missing one
+    or a cycle."""
     known = {manifest.name: manifest for manifest in manifests}
     order: list[str] = []
     visiting: list[str] = []
@@ -182,13 +205,17 @@ def run_order(manifests: Sequence[Manifest]) -> list[str]:
         if name not in known:
             raise HeadError(f"head {user} needs head {name}, which is not there; add it")
         if name in visiting:
-            raise HeadError(f"heads need each other in a circle: {' -> '.join([*visiting[visiting.index(name):], name])}")
+            raise HeadError(
+                f"heads need each other in a circle: {' -> '.join([*visiting[visiting.index(name) :], name])}"
+            )
         visiting.append(name)
         for needed, outputs in known[name].needs.items():
             visit(needed, name)
             for output in outputs:
                 if output not in {item.name for item in known[needed].outputs}:
-                    raise HeadError(f"head {name} needs output {output} of head {needed}, which does not have it")
+                    raise HeadError(
+                        f"head {name} needs output {output} of head {needed}, which does not have it"
+                    )
         visiting.pop()
         order.append(name)
 
@@ -201,7 +228,8 @@ class HeadSet:
     """Several heads on one stream: each runs once per frame, after the heads whose outputs it needs."""
 
     def __init__(self, runners: Sequence[HeadRunner]) -> None:
-        """Take runners of different names; raises HeadError when a needed head is missing or needs are circular."""
+        """Take runners of different names; raises HeadError when a needed head is missing or needs are
+        circular."""
         self._runners = {runner.name: runner for runner in runners}
         self.order = run_order([runner.manifest for runner in runners])
 

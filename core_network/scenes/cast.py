@@ -99,8 +99,10 @@ def draw(
         & (bounds[:, 3] > 0)
         & (bounds[:, 1] < camera.height)
     )
+    # Somebody right in front of the lens would fill the picture; nobody stands there.
+    inside &= (bounds[:, 3] - bounds[:, 1] < 1.5 * camera.height) & (depth > 1.0)
     order = np.argsort(-depth)
-    order = order[(inside & (depth > 1.0))[order]]
+    order = order[inside[order]]
     owner = np.full(image.shape[:2], -1, np.int8)
     seen: list[tuple[int, Any, npt.NDArray[np.bool_]]] = []
     ball_patch, ball_depth, ball_at = _ball_patch(ball, camera) if ball is not None else (None, 0.0, None)
@@ -109,19 +111,18 @@ def draw(
         patches = rasterise(bodies.take(group), torso.take(group))
         for n, who in enumerate(group):
             if ball_patch is not None and ball_depth > depth[who]:
-                _place(image, owner, ball_patch, 0, count, seen)
+                _place(image, owner, ball_patch, 0, count, seen, least=0.12)
                 ball_patch = None
             _place(image, owner, patches, n, int(who), seen)
     if ball_patch is not None:
-        _place(image, owner, ball_patch, 0, count, seen)
+        _place(image, owner, ball_patch, 0, count, seen, least=0.12)
     for x0, y0, x1, y1 in covers:
         owner[y0:y1, x0:x1] = -1
     visible = np.zeros(count + 1)
     for who, window, body in seen:
         rows, columns, patch_rows, patch_columns = window
-        visible[who] = (body[patch_rows, patch_columns] & (owner[rows, columns] == who)).sum() / max(
-            int(body.sum()), 1
-        )
+        own = body[patch_rows, patch_columns] & (owner[rows, columns] == who)
+        visible[who] = own.sum() / max(int(body.sum()), 1)
     return Drawn(bounds, visible[:count], None if ball_at is None else (*ball_at, float(visible[count])))
 
 
@@ -132,11 +133,12 @@ def _place(
     n: int,
     who: int,
     seen: list[Any],
+    least: float = 0.5,
 ) -> None:
-    """Blend patch `n` and note which pixels now belong to `who`."""
+    """Blend patch `n` and note which pixels, those covered more than `least`, now belong to `who`."""
     window = blend(image, patches, n)
     if window is not None:
-        body = patches.coverage[n] > 0.12 if patches.coverage.shape[0] == 1 else patches.coverage[n] > 0.5
+        body = patches.coverage[n] > least
         owner[window[0], window[1]][body[window[2], window[3]]] = who
         seen.append((who, window, body))
 

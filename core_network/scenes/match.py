@@ -159,7 +159,7 @@ class Match:
         level = Camera.looking_at(self._stand, middle, focal, 2, 2)
         edges = []
         for camera in reach:
-            half = np.array([self.width, self.height]) / 2 / (1420 * self._unit)
+            half = np.array([self.width, self.height]) / 2 / (1380 * self._unit)
             rays = (
                 np.array([[sx * half[0], sy * half[1], 1.0] for sx in (-1, 1) for sy in (-1, 1)])
                 @ camera.rotation

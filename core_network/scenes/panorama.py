@@ -54,8 +54,12 @@ class Panorama:
         v = columns[1][None] + rows[1][:, None]
         v *= scale
         v += np.float32(height * 2 - 2)
-        u4 = np.clip(u, 0, 4 * width - 8).astype(np.uint32)
-        v4 = np.clip(v, 0, 4 * height - 8).astype(np.uint32)
+        # A homography keeps rectangles convex: with its corners inside, nothing of the band is outside.
+        ends = np.array([[p[0, 0], p[0, -1], p[-1, 0], p[-1, -1]] for p in (u, v)])
+        if (ends < 0).any() or (ends[0] > 4 * width - 8).any() or (ends[1] > 4 * height - 8).any():
+            np.clip(u, 0, 4 * width - 8, out=u)
+            np.clip(v, 0, 4 * height - 8, out=v)
+        u4, v4 = u.astype(np.int32).view(np.uint32), v.astype(np.int32).view(np.uint32)
         at = ((v4 >> 2) * np.uint32(width) + (u4 >> 2)).astype(np.intp)
         u4 &= 3
         v4 &= 3

@@ -44,7 +44,7 @@ def random_still(rng: np.random.Generator | int, width: int = 1280, height: int 
     captions = _captions(rng, width, height)
     covers = [c.box for c in captions if c.paper is not None]
     if flip:
-        covers = [(width - x1, y0, width - x0, y1) for x0, y0, x1, y1 in covers]
+        covers = [(max(0, width - x1), y0, max(0, width - x0), y1) for x0, y0, x1, y1 in covers]
     drawn = cast.draw(image, people.lit(ground.light), motion, ball, camera, covers)
     truth = cast.picture_truth(drawn, kind, people.shirt, ball, camera, mirrored=flip)
     if flip:
@@ -103,7 +103,7 @@ def _places(rng: np.random.Generator, focus: Floats) -> tuple[Motion, npt.NDArra
         edge = rng.random()
         x, beyond = rng.uniform(-3, LENGTH + 3), rng.uniform(2.0, 3.6)
         if edge < 0.4:
-            place.append(np.array([x, -beyond]))
+            place.append(np.array([x, -beyond if rng.random() < 0.7 else -rng.uniform(7, 13)]))
         elif edge < 0.75:
             place.append(np.array([x, WIDTH + beyond]))
         else:

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from core_network.catalogue import default_core
-from featurecast.refusal import refuse
+from featurecast.refusal import Refusal, refuse
+from task_heads.conformance import check_head
 from task_heads.manifest import HeadError
 from task_heads.registry import Registry
 
@@ -38,3 +39,15 @@ def _list(folder: Path | None) -> int:
         fitness = entry["title"] if entry["ok"] else f"not usable: {entry['reason']}"
         print(f"{head.name:<24} {head.origin:<12} {fitness}")
     return 0
+
+
+def _check(folder: Path) -> int:
+    if not folder.is_dir():
+        raise Refusal(f"{folder}: expected the folder of a head, with head.json and head.onnx")
+    with refuse(HeadError):
+        found = check_head(folder, default_core().spec)
+    for problem in found.problems:
+        print(problem)
+    if found.fit:
+        print(f"{found.name}: fit, {found.nodes} nodes, {found.bytes} bytes, {found.median_ms or 0:.1f} ms")
+    return int(not found.fit)

@@ -30,14 +30,25 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.kind == "core":
         print(_train_core(arguments.config, root, resume=arguments.resume))
+    else:
+        print(_train_head(arguments.config, root, resume=arguments.resume))
     return 0
 
 
 def _train_core(path: Path, root: Path, *, resume: bool) -> Path:
     # PyTorch is an extra: only here is it needed.
-    from core_network.training.train import TrainingConfig, load_holdout, load_pools, train_core
+    from core_network.training.config import TrainingConfig
+    from core_network.training.train import load_holdout, load_pools, train_core
 
     with refuse(ValueError):
         config = TrainingConfig.load(path)
         pools = load_pools(config, root)
     return train_core(config, pools, load_holdout(root), resume=resume)
+
+
+def _train_head(path: Path, root: Path, *, resume: bool) -> Path:
+    from task_heads.training.train import HeadTrainingConfig, train_head
+
+    with refuse(ValueError):
+        config = HeadTrainingConfig.load(path)
+    return train_head(config, root, resume=resume)

@@ -148,7 +148,7 @@ def decoded_frames(
         except StopIteration:
             break
         except (av.error.FFmpegError, OSError) as error:
-            warnings.append(f"{place}: reading stopped early ({getattr(error, 'strerror', None) or error})")
+            _warn(warnings, f"{place}: reading stopped early ({getattr(error, 'strerror', None) or error})")
             ended_early = True
             break
         packets += packet.dts is not None or packet.size > 0
@@ -173,9 +173,15 @@ def decoded_frames(
             damaged += 1
     lost = _truncation(container, packets, decoded, end)
     if lost and not is_url(place):
-        warnings.append(f"{place}: the file is truncated; played {lost}")
+        _warn(warnings, f"{place}: the file is truncated; played {lost}")
     elif damaged:
-        warnings.append(f"{place}: {damaged} damaged packet{'s' if damaged > 1 else ''} skipped")
+        _warn(warnings, f"{place}: {damaged} damaged packet{'s' if damaged > 1 else ''} skipped")
+
+
+def _warn(warnings: list[str], line: str) -> None:
+    # Once, however often the source loops.
+    if line not in warnings:
+        warnings.append(line)
 
 
 def _truncation(container: InputContainer, packets: int, decoded: int, end: float) -> str:

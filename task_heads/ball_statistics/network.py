@@ -19,7 +19,8 @@ __all__ = ["CANDIDATES", "STATE_VALUES", "TRAIL", "BallHead", "BallNet", "BallPo
 CANDIDATES = 8
 TRAIL = 32
 STATE_VALUES = 14
-"""x y, vx vy, p00 p01 p11, score, hits, seconds since seen, active, ever seen, seconds visible, seconds in all."""
+"""x y, vx vy, p00 p01 p11, score, hits, seconds since seen, active, ever seen, seconds visible, seconds in
+all."""
 CELL = 4.0
 _NEVER = -30.0
 
@@ -33,6 +34,9 @@ class Tuning:
     apart_px: float = 8.0
     measure_px: float = 0.8
     accelerate: float = 550.0
+    kick: float = 200.0
+    """Widens the gate, not the filter: a kick must be followed, a rolling ball's speed must stay smooth
+    (px/s)."""
     gate: float = 9.0
     forget_seconds: float = 0.3
     trail_seconds: float = 1.5
@@ -110,7 +114,9 @@ class BallPost(nn.Module):
         t = self.tuning
         at = self.candidates(maps, view)
         score = at[:, 2]
-        x, y, vx, vy, p00, p01, p11, confidence, hits, lost, active, ever, shown_s, total_s = track.split(1)
+        x, y, vx, vy, p00, p01, p11, confidence, hits, lost, active, ever, shown_s, total_s = torch.split(
+            track, 1
+        )
         dt = dt.clamp(0.0, 2.0)
         x, y = x + vx * dt, y + vy * dt
         noise = t.accelerate**2
@@ -118,15 +124,22 @@ class BallPost(nn.Module):
         p01 = p01 + dt * p11 + noise * dt * dt / 2
         p11 = p11 + noise * dt
 
-        far = ((at[:, 0] - x) ** 2 + (at[:, 1] - y) ** 2) / (p00 + 9.0)
-        likely = score * torch.exp(-0.12 * far) * (far < t.gate).float() * (score >= threshold * t.low_share).float()
+        far = ((at[:, 0] - x) ** 2 + (at[:, 1] - y) ** 2) / (p00 + 9.0 + (t.kick * dt) ** 2)
+        likely = (
+            score
+            * torch.exp(-0.12 * far)
+            * (far < t.gate).float()
+            * (score >= threshold * t.low_share).float()
+        )
         places = torch.arange(CANDIDATES)
         chosen = (likely.argmax(0, keepdim=True) == places).float()
         picked = (chosen[:, None] * at).sum(0)
         found = active * (likely.amax(0, keepdim=True) > 0).float()
         # A far better candidate elsewhere, or a ball not seen for a while: start again there.
         best = at[0]
-        better = (best[2:3] > 3.0 * picked[2:3] * found).float() * (best[2:3] > torch.maximum(confidence, threshold)).float()
+        better = (best[2:3] > 3.0 * picked[2:3] * found).float() * (
+            best[2:3] > torch.maximum(confidence, threshold)
+        ).float()
         stale = (1 - active) + active * (lost + dt > t.forget_seconds).float()
         start = (best[2:3] >= threshold).float() * torch.maximum(better, stale.clamp(max=1.0) * (1 - found))
         hit = found * (1 - start)
@@ -175,7 +188,18 @@ class BallPost(nn.Module):
         timed = (total_s > 0).float()
         share = shown_s / total_s.clamp(min=1e-3)
         stats = torch.stack(
-            [seen, ball_x * view[4] * seen, ball_y * view[5] * seen, confidence * seen, speed, moving, lost * ever, ever, share * timed, timed],
+            [
+                seen,
+                ball_x * view[4] * seen,
+                ball_y * view[5] * seen,
+                confidence * seen,
+                speed,
+                moving,
+                lost * ever,
+                ever,
+                share * timed,
+                timed,
+            ],
             1,
         )
         return ball, candidates, line, stats, state, trail
@@ -193,7 +217,13 @@ class BallHead(nn.Module):
         self.post = BallPost(tuning or Tuning(), shape)
 
     def forward(
-        self, features: Tensor, view: Tensor, dt: Tensor, threshold: Tensor, track: Tensor, trail_state: Tensor
+        self,
+        features: Tensor,
+        view: Tensor,
+        dt: Tensor,
+        threshold: Tensor,
+        track: Tensor,
+        trail_state: Tensor,
     ) -> tuple[Tensor, ...]:
         """Run one frame; shapes as in the manifest."""
         result: tuple[Tensor, ...] = self.post(self.net(features), view, dt, threshold, track, trail_state)

@@ -74,13 +74,14 @@ class PlayerNet(nn.Module):
 
     @staticmethod
     def maps(raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what losses are written for: maps [B, 5, 2h, 2w] at stride 4 and role logits [B, 3, h, w]."""
+        """Return what losses are written for: maps [B, 5, 2h, 2w] at stride 4 and role logits [B, 3, h,
+        w]."""
         return F.pixel_shuffle(raw[:, :20], 2), raw[:, 20:]
 
 
 def _corners(boxes: Tensor, axis: int) -> list[Tensor]:
     """Return x0, y0, x1, y1 of boxes x y w h that lie along `axis`, each keeping its axis."""
-    x, y, w, h = boxes.narrow(axis, 0, 4).split(1, axis)
+    x, y, w, h = torch.split(boxes.narrow(axis, 0, 4), 1, axis)
     return [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
 
 
@@ -95,9 +96,11 @@ def _iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def match(affinity: Tensor, rounds: int) -> Tensor:
-    """Greedy one-to-one matching of affinity [n, m] >= 0 as rounds of mutual best; 1.0 marks a pair, 0 never pairs.
+    """Greedy one-to-one matching of affinity [n, m] >= 0 as rounds of mutual best; 1.0 marks a pair, 0
+    never pairs.
 
-    ArgMax takes the first of equals in every runtime, and the first cell that holds the largest value is always a
+    ArgMax takes the first of equals in every runtime, and the first cell that holds the largest value is
+    always a
     mutual best, so equal affinities can neither block a round nor give a row two columns. A row and a column
     that are empty may "pair" at value 0, which changes nothing and is masked at the end.
     """
@@ -166,7 +169,8 @@ class PlayerPost(nn.Module):
         return view[0:1] * self.across, view[1:2] * self.down, view[2:3] * self.across, view[3:4] * self.down
 
     def _shift(self, found: Tensor, away: Tensor, h: Tensor) -> Tensor:
-        """Return the camera's displacement [1, 2] from the residuals [SLOTS, 2] of the pairs found; 0 when they are few."""
+        """Return the camera's displacement [1, 2] from the residuals [SLOTS, 2] of the pairs found; 0 when
+        they are few."""
         matched = found.amax(1, keepdim=True)
         count = matched.sum(0, keepdim=True)
         some = count.clamp(min=1.0)
@@ -180,14 +184,17 @@ class PlayerPost(nn.Module):
         return shift * (count >= 4.0).float()
 
     def _affinity(self, where: Tensor, size: Tensor, variance: Tensor, at: Tensor) -> Tensor:
-        """Return [SLOTS, DETECTIONS] in 0..1: overlap, distance in standard deviations and likeness in size."""
+        """Return [SLOTS, DETECTIONS] in 0..1: overlap, distance in standard deviations and likeness in
+        size."""
         h = size[:, 1:2]
         spread = variance + (0.22 * h) * (0.22 * h)
         dx, dy = where[:, 0:1] - at[0:1], where[:, 1:2] - at[1:2]
         far = (dx * dx + dy * dy) / spread
         like = torch.minimum(h, at[3:4]) / torch.maximum(h, at[3:4]).clamp(min=1e-3)
         near = ((far < self.tuning.gate) & (like > 0.5)).float()
-        return (0.5 * _iou(torch.cat([where, size], 1), at) + 0.4 * torch.exp(-0.35 * far) + 0.1 * like) * near
+        return (
+            0.5 * _iou(torch.cat([where, size], 1), at) + 0.4 * torch.exp(-0.35 * far) + 0.1 * like
+        ) * near
 
     def forward(
         self, raw: Tensor, view: Tensor, dt: Tensor, threshold: Tensor, track: Tensor, clock: Tensor
@@ -200,8 +207,8 @@ class PlayerPost(nn.Module):
         at = self.detections(raw, view)
         at_rows = at.T
         score = at[4:5]
-        where, size, speed, p00, p01, p11, confidence, hits, lost, identity, active, belief = track.split(
-            [2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 3], 1
+        where, size, speed, p00, p01, p11, confidence, hits, lost, identity, active, belief = torch.split(
+            track, [2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 3], 1
         )
         h = size[:, 1:2]
         dt = dt.clamp(0.0, 2.0)
@@ -249,7 +256,7 @@ class PlayerPost(nn.Module):
         hits = hits + hit
         lost = (lost + dt) * (1 - hit)
         left, top, width, height = self._picture(view)
-        x, y = where.split(1, 1)
+        x, y = torch.split(where, 1, 1)
         inside = ((x >= left) & (x <= left + width) & (y >= top) & (y <= top + height)).float()
         patience = torch.where(identity > 0.5, t.keep_seconds, 0.07)
         active = active * (lost <= patience).float() * torch.maximum(inside, hit)
@@ -262,21 +269,21 @@ class PlayerPost(nn.Module):
         b = born @ at_rows
         height_of_new = b[:, 3:4]
         none = torch.zeros_like(birth)
+        speed_variance = height_of_new * height_of_new
+        counted = birth * (1 + fresh * (t.confirm_hits - 1))
+        # In the order of STATE_COLUMNS.
         beginning = torch.cat(
-            [
-                b[:, 0:4], none, none, (0.1 * height_of_new) * (0.1 * height_of_new), none,
-                height_of_new * height_of_new, b[:, 4:5], birth * (1 + fresh * (t.confirm_hits - 1)), none, none,
-                birth, b[:, 5:8],
-            ],
+            [b[:, 0:4], none, none, 0.01 * speed_variance, none, speed_variance]
+            + [b[:, 4:5], counted, none, none, birth, b[:, 5:8]],
             1,
-        )  # fmt: skip
+        )
         going_on = torch.cat(
             [where, size, speed, p00, p01, p11, confidence, hits, lost, identity, active, belief], 1
         )
         state = going_on * active * (1 - birth) + beginning
 
         # An id is given with confirmation, so that false births use none up.
-        before_id, hits, lost, identity, active, belief = state.split([10, 1, 1, 1, 1, 3], 1)
+        before_id, hits, lost, identity, active, belief = torch.split(state, [10, 1, 1, 1, 1, 3], 1)
         confirmed = active * (hits >= t.confirm_hits).float()
         unnamed = confirmed * (identity < 0.5).float()
         identity = identity + unnamed * (clock[1:2] + torch.cumsum(unnamed, 0))
@@ -295,7 +302,8 @@ class PlayerPost(nn.Module):
         named = ((pairs + born) * (identity * confirmed)).amax(0, keepdim=True).T
         valid = (at_rows[:, 4:5] >= 0.01).float()
         detections = torch.cat(
-            [self._corners_in_picture(at_rows, view), at_rows[:, 4:5], _label(at_rows[:, 5:8]), named, valid], 1
+            [self._corners_in_picture(at_rows, view), at_rows[:, 4:5], _label(at_rows[:, 5:8]), named, valid],
+            1,
         )
         counts = [(shown * (label == role).float()).sum(0, keepdim=True) for role in (0.0, 1.0, 2.0)]
         stats = torch.cat([shown.sum(0, keepdim=True), *counts, clock[1:2].reshape(1, 1)], 1)

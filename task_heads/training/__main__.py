@@ -12,7 +12,8 @@ from task_heads.training.train import HeadTrainingConfig, train_head
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Record the features, train, validate and export; print the head's folder. 2 when the data is not there."""
+    """Record the features, train, validate and export; print the head's folder. 2 when the data is not
+    there."""
     parser = argparse.ArgumentParser(prog="python -m task_heads.training", description=__doc__)
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="folder that holds splits.csv")
@@ -21,7 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     root = data_root(options.data)
     if root is None:
-        print("training needs the folder that holds splits.csv: name it with --data or FEATURECAST_DATA", file=sys.stderr)
+        print(
+            "training needs the folder that holds splits.csv: name it with --data or FEATURECAST_DATA",
+            file=sys.stderr,
+        )
         return 2
     checkpoint = train_head(HeadTrainingConfig.load(options.config), root, resume=options.resume)
     print(export_head(checkpoint, options.output))

@@ -1,4 +1,8 @@
-"""From a checkpoint to a head's folder: the graph, its manifest, and the proof that both do what torch does."""
+"""From a checkpoint to a head's folder.
+
+The shipped head.json is the source of everything a person wrote; export replaces what follows from the
+weights: spec, model, metrics and the default threshold.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +23,10 @@ from task_heads.training.recipes import Recipe, recipe
 __all__ = ["export_head", "write_head"]
 
 _SHIPPED = Path(__file__).parents[1]
-VERSION = "1.0.0"
 
 
 def export_head(checkpoint: Path, output: Path | None = None) -> Path:
-    """Write head.onnx and head.json of a checkpoint to `output` (default: the built-in head's folder); return the folder.
+    """Write a checkpoint's head to the folder `output` (default: the built-in head's) and return the folder.
 
     The default threshold is the one that was best on the validation split.
     """
@@ -39,7 +42,9 @@ def export_head(checkpoint: Path, output: Path | None = None) -> Path:
         for key, value in last.items()
         if key not in ("step", "threshold")
     ]
-    return write_head(name, kind, head, spec, output or _SHIPPED / name, threshold=float(last["threshold"]), metrics=metrics)
+    return write_head(
+        name, kind, head, spec, output or _SHIPPED / name, threshold=float(last["threshold"]), metrics=metrics
+    )
 
 
 def write_head(
@@ -57,31 +62,19 @@ def write_head(
     example = kind.example(spec.shape, threshold)
     outputs: tuple[str, ...] = head.outputs  # type: ignore[assignment]
     model = export_graph(head, example, outputs)
-    text = kind.manifest
-    document = {
-        "format": 1,
-        "name": name,
-        "title": text["title"],
-        "description": text["description"],
-        "version": VERSION,
-        "licence": "Apache-2.0",
-        "spec": {"name": spec.name, "fingerprint": spec.fingerprint, "shape": list(spec.shape)},
-        "model": {"file": MODEL_FILE, "sha256": hashlib.sha256(model).hexdigest(), "size": len(model)},
-        "inputs": {"features": True, "view": True, "dt": True},
-        "state": text["state"],
-        "settings": [
-            {"name": "threshold", "title": text["setting"], "type": "number", "min": 0.05, "max": 0.95, "default": threshold}
-        ],
-        "needs": {},
-        "outputs": text["outputs"],
-        "labels": text["labels"],
-        "statistics": text["statistics"],
-        "draw": text["draw"],
-        "metrics": metrics,
-    }
+    document = json.loads((_SHIPPED / name / MANIFEST_FILE).read_text())
+    document["spec"] = {"name": spec.name, "fingerprint": spec.fingerprint, "shape": list(spec.shape)}
+    document["model"] = {"file": MODEL_FILE, "sha256": hashlib.sha256(model).hexdigest(), "size": len(model)}
+    document["metrics"] = metrics
+    for setting in document["settings"]:
+        if setting["name"] == "threshold":
+            setting["default"] = threshold
     parse_manifest(document, f"head {name}")
     folder.mkdir(parents=True, exist_ok=True)
-    for file, content in ((MODEL_FILE, model), (MANIFEST_FILE, (json.dumps(document, indent=1) + "\n").encode())):
+    for file, content in (
+        (MODEL_FILE, model),
+        (MANIFEST_FILE, (json.dumps(document, indent=1) + "\n").encode()),
+    ):
         partly = folder / f"{file}.part"
         partly.write_bytes(content)
         os.replace(partly, folder / file)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import onnx
@@ -36,12 +35,14 @@ def export_graph(head: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequenc
             verbose=False,
         )
     assert program is not None
-    model = cast(onnx.ModelProto, program.model_proto)
+    model: onnx.ModelProto = program.model_proto
     versions = {entry.domain: entry.version for entry in model.opset_import}
     if versions.get("") != OPSET:
-        raise ValueError(f"expected an export at opset {OPSET}, the exporter chose {versions}; use torch 2.8 or later")
+        raise ValueError(
+            f"expected an export at opset {OPSET}, the exporter chose {versions}; use torch 2.8 or later"
+        )
     _strip(model)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def _strip(model: onnx.ModelProto) -> None:
@@ -82,8 +83,3 @@ def largest_difference(
         for a, b in zip(wanted, got, strict=True):
             worst = max(worst, float(np.abs(a.numpy() - b).max()))
     return worst
-
-
-def read_graph(model: bytes) -> onnx.ModelProto:
-    """Parse ONNX bytes."""
-    return onnx.load_model(io.BytesIO(model))

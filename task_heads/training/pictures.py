@@ -1,15 +1,18 @@
 """From labelled pictures to a feature dataset: augmented views, encoded once by the frozen core.
 
-Football stills bring people with roles and balls, tennis and volleyball stills and badminton frames balls alone,
-procedural stills both. Every real picture is asked for by its split; `report` is refused here and again by the trainer.
+Football stills bring people with roles and balls, tennis and volleyball stills and badminton frames balls
+alone,
+procedural stills both. Every real picture is asked for by its split; `report` is refused here and again by
+the trainer.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
@@ -58,18 +61,21 @@ def labelled_football(root: Path, splits: Sequence[str]) -> list[Labelled]:
     for still in load_football(root, splits):
         name, split = table[still.name]
         lines = (root / name).parents[1].joinpath("labels", Path(name).stem + ".txt").read_text().split("\n")
-        roles = [_YOLO_ROLES[int(line.split()[0])] for line in lines if line.strip() and line.split()[0] != "0"]
+        roles = [
+            _YOLO_ROLES[int(line.split()[0])] for line in lines if line.strip() and line.split()[0] != "0"
+        ]
         labelled.append(Labelled(still, tuple(roles), split))
     return labelled
 
 
 def labelled_procedural(folder: Path) -> list[Labelled]:
-    """Return the scenes that `python -m core_network.scenes` wrote, without people who are hardly to be seen."""
+    """Return the scenes that `python -m core_network.scenes` wrote, without people who are hardly to be
+    seen."""
     labelled = []
     with (folder / "truth.jsonl").open() as file:
         for line in file:
             row = json.loads(line)
-            people = [p for p in row["players"] if p["visible"] >= 0.25]
+            people = [p for p in row["players"] if p.get("visible", 1.0) >= 0.25]
             boxes = np.array([p["box"] for p in people], np.float32).reshape(-1, 4)
             balls = np.array([row["ball"][:2]] if row["ball"] else [], np.float32).reshape(-1, 2)
             still = Still(row["file"], (folder / row["file"]).read_bytes(), boxes, balls)
@@ -77,21 +83,32 @@ def labelled_procedural(folder: Path) -> list[Labelled]:
     return labelled
 
 
-def _sources(root: Path, procedural: Path | None, splits: Sequence[str], views: Views) -> Iterator[tuple[Labelled, int]]:
+def _sources(
+    root: Path, procedural: Path | None, splits: Sequence[str], views: Views
+) -> Iterator[tuple[Labelled, int]]:
     yield from ((item, views.football) for item in labelled_football(root, splits))
     if procedural is not None and views.procedural:
         yield from ((item, views.procedural) for item in labelled_procedural(procedural))
-    for count, load in (
-        (views.tennis, lambda: load_point_stills(root, "tennis_ball_yolo", splits)),
-        (views.volleyball, lambda: load_point_stills(root, "volleyball_ball_yolo", splits, aspect=16 / 9)),
-        (views.badminton, lambda: load_badminton(root, splits)),
-    ):
+    balls_alone: list[tuple[int, Callable[[], list[Still]]]] = [
+        (views.tennis, partial(load_point_stills, root, "tennis_ball_yolo", splits)),
+        (views.volleyball, partial(load_point_stills, root, "volleyball_ball_yolo", splits, aspect=16 / 9)),
+        (views.badminton, partial(load_badminton, root, splits)),
+    ]
+    for count, load in balls_alone:
         if count:
             yield from ((Labelled(still, (), "+".join(splits)), count) for still in load())
 
 
 def write_pictures(
-    folder: Path, core: Core, root: Path, *, procedural: Path | None, splits: Sequence[str], views: Views, seed: int, threads: int = 1
+    folder: Path,
+    core: Core,
+    root: Path,
+    *,
+    procedural: Path | None,
+    splits: Sequence[str],
+    views: Views,
+    seed: int,
+    threads: int = 1,
 ) -> int:
     """Write the dataset to a new folder and return its number of records; progress goes to stderr.
 
@@ -111,7 +128,15 @@ def write_pictures(
                 image, view = prepare(frame, core.spec.input_width, core.spec.input_height)
                 rate = str(rng.choice(RATES, p=[RATE_SHARES[r] for r in RATES])) if training else "default"
                 symbols = core.spec.quantise(encoder.latent(image), rate)
-                writer.add(symbols, rate, view, source=item.still.name, frame=view_number, truth=truth, split=item.split)
+                writer.add(
+                    symbols,
+                    rate,
+                    view,
+                    source=item.still.name,
+                    frame=view_number,
+                    truth=truth,
+                    split=item.split,
+                )
                 if writer.records % 50 == 0 or writer.records == total:
                     print(f"\rfeatures {writer.records}/{total}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
@@ -147,7 +172,7 @@ def _view(
         return np.stack([crop_w - moved[:, 0], moved[:, 1]], 1) if flip else moved
 
     boxes = balls = None
-    labels: tuple[str | None, ...] = ()
+    kept_labels: tuple[str | None, ...] = ()
     if still.people is not None:
         a, b = mapped(still.people[:, :2]), mapped(still.people[:, 2:])
         full = np.concatenate([np.minimum(a, b), np.maximum(a, b)], 1)
@@ -155,15 +180,15 @@ def _view(
         # Labels follow the visible part of a person; one who is cut by most of the body is left out.
         kept = _area(boxes) > 0.4 * _area(full)
         boxes = boxes[kept]
-        labels = tuple(role for role, keep in zip(item.roles, kept, strict=True) if keep)
+        kept_labels = tuple(role for role, keep in zip(item.roles, kept, strict=True) if keep)
     if still.balls is not None:
         at = mapped(still.balls)
         balls = at[((at >= 0) & (at < [crop_w, crop_h])).all(1)].astype(np.float32)
-    return np.ascontiguousarray(part), FrameTruth(boxes, labels, balls)
+    return np.ascontiguousarray(part), FrameTruth(boxes, kept_labels, balls)
 
 
 def _area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return np.asarray((boxes[:, 2:] - boxes[:, :2]).prod(1))
 
 
 assert set(_YOLO_ROLES.values()) == set(ROLES)

@@ -68,7 +68,9 @@ class HeadTrainingConfig:
         if not isinstance(document, dict):
             raise ValueError(f"{path}: expected a mapping of settings")
         paths = ("output", "features", "procedural", "core", "warm_start")
-        values = {k: Path(v) if k in paths and v is not None else v for k, v in document.items()}
+        values: dict[str, Any] = {
+            k: Path(v) if k in paths and v is not None else v for k, v in document.items()
+        }
         try:
             if "views" in values:
                 values["views"] = Views(**values["views"])
@@ -84,7 +86,8 @@ class HeadTrainingConfig:
 
 
 def features_for(config: HeadTrainingConfig, root: Path) -> tuple[Path, Path]:
-    """Return the folders of training and validation features of this core, recording them when they are not there."""
+    """Return the folders of training and validation features of this core, recording them when they are
+    not there."""
     core = config.core_to_use()
     folders = []
     for split in ("train", "validation"):
@@ -92,9 +95,15 @@ def features_for(config: HeadTrainingConfig, root: Path) -> tuple[Path, Path]:
         if not (folder / "dataset.json").is_file():
             views = config.views if split == "train" else _WHOLE
             write_pictures(
-                folder, core, root, procedural=config.procedural, splits=(split,), views=views, seed=config.seed,
+                folder,
+                core,
+                root,
+                procedural=config.procedural,
+                splits=(split,),
+                views=views,
+                seed=config.seed,
                 threads=config.threads,
-            )  # fmt: skip
+            )
         folders.append(folder)
     return folders[0], folders[1]
 
@@ -106,18 +115,26 @@ def load_records(folder: Path, spec: FeatureSpec, split: str) -> list[Record]:
     """
     dataset = FeatureDataset(folder)
     if dataset.spec.fingerprint != spec.fingerprint:
-        raise ValueError(f"{folder}: expected features of {spec.name} {spec.fingerprint[:12]}..., got those of another core")
+        raise ValueError(
+            f"{folder}: expected features of {spec.name} {spec.fingerprint[:12]}..., got those of "
+            "another core"
+        )
     records = list(dataset)
     for record in records:
         if record.split not in ((split, "") if split == "train" else (split,)):
-            raise ValueError(f"{folder}: expected records of the split {split}, {record.source} is of {record.split}")
+            raise ValueError(
+                f"{folder}: expected records of the split {split}, {record.source} is of {record.split}"
+            )
     return records
 
 
 def _target(record: Record, spec: FeatureSpec) -> tuple[Targets, NDArray[np.int64]]:
-    """Return the maps of one record, in px of the core's input, and the role at each centre [h, w] (-1 = none)."""
+    """Return the maps of one record, in px of the core's input, and the role at each centre [h, w] (-1 =
+    none)."""
     x0, y0, width, height, source_width, source_height = record.view
-    scale = np.array([width * spec.input_width / source_width, height * spec.input_height / source_height], np.float32)
+    scale = np.array(
+        [width * spec.input_width / source_width, height * spec.input_height / source_height], np.float32
+    )
     shift = np.array([x0 * spec.input_width, y0 * spec.input_height], np.float32)
     people = balls = None
     roles = np.full(spec.shape[1:], -1, np.int64)
@@ -132,7 +149,9 @@ def _target(record: Record, spec: FeatureSpec) -> tuple[Targets, NDArray[np.int6
     return make_targets(people, balls, spec.input_height, spec.input_width), roles
 
 
-def _batch(records: Sequence[Record], spec: FeatureSpec, size: int, seed: int, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+def _batch(
+    records: Sequence[Record], spec: FeatureSpec, size: int, seed: int, step: int
+) -> tuple[Tensor, dict[str, Tensor]]:
     rng = np.random.default_rng([seed, step])
     chosen = [records[i] for i in rng.integers(len(records), size=size)]
     features = np.concatenate([spec.dequantise(r.symbols, r.rate) for r in chosen])
@@ -162,7 +181,9 @@ def warm_start(head: nn.Module, checkpoint: Path, probe: str) -> None:
     """Begin with the probe head that trained with the core: same layers, thrown away otherwise."""
     averaged: dict[str, Tensor] = torch.load(checkpoint, map_location="cpu", weights_only=False)["average"]
     prefix = f"probes.{probe}."
-    weights = {name.removeprefix(prefix): value for name, value in averaged.items() if name.startswith(prefix)}
+    weights = {
+        name.removeprefix(prefix): value for name, value in averaged.items() if name.startswith(prefix)
+    }
     last = max(int(name.split(".")[0]) for name in weights)
     net = head.net
     assert isinstance(net, nn.Module)
@@ -190,7 +211,8 @@ def runner_of(head: nn.Module, kind: Recipe, spec: FeatureSpec, threshold: float
 
 
 def train_head(config: HeadTrainingConfig, root: Path, *, resume: bool = False) -> Path:
-    """Record the features if need be, train, and return the checkpoint; progress on stderr, `<output>/record.json` is the record.
+    """Record the features if need be, train, and return the checkpoint; progress on stderr,
+    `<output>/record.json` is the record.
 
     Raises ValueError on a dataset of another core or split.
     """
@@ -213,24 +235,33 @@ def train_head(config: HeadTrainingConfig, root: Path, *, resume: bool = False) 
     optimiser = torch.optim.AdamW(head.parameters(), config.learning_rate, weight_decay=1e-3)
     first = 0
     run: dict[str, Any] = {
-        "head": config.name, "fingerprint": spec.fingerprint, "records": len(records), "curve": [], "validation": [],
+        "head": config.name,
+        "fingerprint": spec.fingerprint,
+        "records": len(records),
         "settings": {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items()},
-    }  # fmt: skip
+        "curve": [],
+        "validation": [],
+    }
     if resume and checkpoint.is_file():
         state = torch.load(checkpoint, weights_only=False)
         if state["fingerprint"] != spec.fingerprint:
-            raise ValueError(f"{checkpoint}: trained on features of another core; start again without --resume")
+            raise ValueError(
+                f"{checkpoint}: trained on features of another core; start again without --resume"
+            )
         head.load_state_dict(state["head"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         first, run = state["step"], state["run"]
         print(f"resuming {checkpoint} at step {first}", file=sys.stderr)
-    started, smooth = time.monotonic(), {}
+    started = time.monotonic()
+    smooth: dict[str, float] = {}
     for step, (features, target) in _batches(records, spec, config, first):
         head.train()
         for group in optimiser.param_groups:
             done = step / config.steps
-            group["lr"] = config.learning_rate * min(1.0, (step + 1) / 50) * (0.51 + 0.49 * math.cos(math.pi * done))
+            group["lr"] = (
+                config.learning_rate * min(1.0, (step + 1) / 50) * (0.51 + 0.49 * math.cos(math.pi * done))
+            )
         loss, parts = kind.loss(head, features, target)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -243,20 +274,33 @@ def train_head(config: HeadTrainingConfig, root: Path, *, resume: bool = False) 
             speed = (step + 1 - first) / (time.monotonic() - started)
             text = " ".join(f"{k} {v:.3f}" for k, v in smooth.items())
             left = (config.steps - step - 1) / speed / 60
-            print(f"{config.name} {step + 1}/{config.steps} {speed:.2f} steps/s, {left:.1f} min left: {text}", file=sys.stderr, flush=True)
+            print(
+                f"{config.name} {step + 1}/{config.steps} {speed:.2f} steps/s, {left:.1f} min left: {text}",
+                file=sys.stderr,
+                flush=True,
+            )
             run["curve"].append({"step": step + 1, **{k: round(v, 4) for k, v in smooth.items()}})
         if (step + 1) % config.validate_every == 0 or at_end:
             average.eval()
             result = kind.measure(runner_of(average, kind, spec), holdout)
             run["validation"].append({"step": step + 1, **{k: round(v, 4) for k, v in result.items()}})
-            print(f"validation at {step + 1}: {json.dumps(run['validation'][-1])}", file=sys.stderr, flush=True)
+            print(
+                f"validation at {step + 1}: {json.dumps(run['validation'][-1])}", file=sys.stderr, flush=True
+            )
         if (step + 1) % CHECKPOINT_EVERY == 0 or at_end:
             run["minutes"] = round((time.monotonic() - started) / 60, 1)
-            _save(checkpoint, {
-                "name": config.name, "fingerprint": spec.fingerprint, "spec": spec.to_json(), "width": kind.width,
-                "head": head.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
-                "step": step + 1, "run": run, "validation_features": str(validation_folder),
-            })  # fmt: skip
+            state = {
+                "name": config.name,
+                "fingerprint": spec.fingerprint,
+                "spec": spec.to_json(),
+                "width": kind.width,
+                "head": head.state_dict(),
+                "average": average.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "step": step + 1,
+                "run": run,
+            }
+            _save(checkpoint, state)
             (config.output / "record.json").write_text(json.dumps(run, indent=1) + "\n")
     return checkpoint
 

@@ -1,6 +1,6 @@
 """The server of the browser tests: the real live path over pictures that show their own frame number.
 
-    picture with its number as blocks -> core network -> features with the number stamped in -> bitstream, H.264, WHEP
+    picture with its number as blocks -> features with the number stamped in -> bitstream, H.264, WHEP
 
 so that the number on the screen, the number in the payload and the number that a head reads from the features
 can be compared. Usage: python -m tests.e2e.broadcast --port 8090 [--loss 0.01] [--heads DIR] [--fps 25]
@@ -18,10 +18,11 @@ from typing import Any
 import aiortc.rtcdtlstransport
 import av
 import numpy as np
-from core_network.catalogue import default_core, shipped_cores
+from numpy.typing import NDArray
+
+from core_network.catalogue import Core, default_core, shipped_cores
 from featurecast.commands.serve import _spec_document
 from featurecast.head_shelf import HeadShelf
-from numpy.typing import NDArray
 from stream.broadcast import Broadcast
 from stream.programme import CodedFeatures, FeatureEncoder
 from stream.server import create_app, serve
@@ -53,22 +54,35 @@ def numbered_source(fps: int) -> Source:
     def arrivals() -> Iterator[Arrival]:
         number = 0
         while True:
-            yield Arrival(numbered_picture(number), number * 90_000 // fps, WIDTH, HEIGHT, discontinuity=number == 0)
+            picture, pts = numbered_picture(number), number * 90_000 // fps
+            yield Arrival(picture, pts, WIDTH, HEIGHT, discontinuity=number == 0)
             number += 1
 
     return Source(arrivals(), fps, [])
 
 
 class StampedFeatures(FeatureEncoder):
-    """The core's features, the frame number written over the first cells of channel 0: + for 1, - for 0."""
+    """Features of usual size with the frame number over the first cells of channel 0: + for 1, - for 0.
+
+    They take the core's place, which other tests run: these must not depend on how fast the machine is.
+    """
+
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        dice = np.random.default_rng(1)
+        steps = np.asarray(self.spec.steps[self.rate], np.float32)[:, None, None]
+        live = dice.random(self.spec.shape) < 0.03
+        self._latent = (live * dice.normal(0, 2, self.spec.shape) * steps).astype(np.float32)
+
+    def latent(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+        return self._latent, 1.0
 
     def code(self, frame: SourceFrame, latent: NDArray[np.float32], **rest: Any) -> CodedFeatures:
-        """Quantise a latent with the stamp."""
         step = self.spec.steps[self.rate][0]
-        stamped = latent.copy()
+        moved = np.roll(latent, frame.number % 7, axis=2)
         for bit in range(BITS):
-            stamped[0, 0, bit] = 5 * step if frame.number >> bit & 1 else -5 * step
-        return super().code(frame, stamped, **rest)
+            moved[0, 0, bit] = 5 * step if frame.number >> bit & 1 else -5 * step
+        return super().code(frame, moved, **rest)
 
 
 def lose_packets(share: float) -> None:

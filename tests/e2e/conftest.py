@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from core_network.catalogue import default_core
-from viewer.vendor_files import WebRuntimeError, install_web_runtime
 
+from core_network.catalogue import default_core
 from tests.e2e.graphs import write_heads
+from viewer.vendor_files import WebRuntimeError, install_web_runtime
 
 REPOSITORY = Path(__file__).parents[2]
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -45,7 +45,7 @@ class Browser:
         )
 
     def send(self, command: str, **values: Any) -> Any:
-        """Carry out a command of browser.mjs and return its result; raises AssertionError with the browser's words."""
+        """Carry out a command of browser.mjs and return its result; an error there is an AssertionError here."""
         assert self._process.stdin and self._process.stdout
         overdue = threading.Timer(_ANSWER_S, self._process.kill)
         overdue.start()
@@ -73,8 +73,8 @@ class Browser:
 
     def stats(self) -> dict[str, float]:
         """Return the figures of the diagnostics panel."""
-        script = "Object.fromEntries([...document.querySelectorAll('[data-stat]')].map((e) => [e.dataset.stat, Number(e.textContent)]))"
-        return dict(self.evaluate(script))
+        cells = "[...document.querySelectorAll('[data-stat]')]"
+        return dict(self.evaluate(f"Object.fromEntries({cells}.map((e) => [e.dataset.stat, Number(e.textContent)]))"))
 
     def close(self) -> None:
         """End the browser."""

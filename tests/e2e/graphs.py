@@ -1,4 +1,4 @@
-"""Heads for the browser tests, small enough to be read: one that knows the frame number, and ones that misbehave."""
+"""Heads for the browser tests: one that reads the frame number from the features, and ones that misbehave."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from core_network.spec import FeatureSpec
 from onnx import TensorProto, helper, numpy_helper
 
+from core_network.spec import FeatureSpec
 from tests.e2e.broadcast import BITS
 
 _FLOAT = TensorProto.FLOAT
@@ -23,7 +23,8 @@ def write_heads(folder: Path, spec: FeatureSpec) -> Path:
     _write(folder, spec, "whole_picture", *_whole_picture())
     _write(folder, spec, "endless", *_endless())
     _write(folder, spec, "failing", *_failing())
-    _write(folder, FeatureSpec.from_json({**spec.to_json(), "weights_sha256": "0" * 64}), "foreign", *_whole_picture())
+    other = FeatureSpec.from_json({**spec.to_json(), "weights_sha256": "0" * 64})
+    _write(folder, other, "foreign", *_whole_picture())
     broken = folder / "broken"
     broken.mkdir()
     (broken / "head.json").write_text("{}")
@@ -62,15 +63,16 @@ def _number_reader(spec: FeatureSpec) -> tuple[onnx.GraphProto, dict[str, Any]]:
         _constant("powers", [[2.0**bit] for bit in range(BITS)]),
     ]
     inputs = [_value("features", 1, *spec.shape), _value("count", 1), _value("dt", 1)]
-    graph = helper.make_graph(nodes, "g", inputs, [_value("stats", 1, 3), _value("count_next", 1)], initializers)
-    names = [("number", "Frame number", ""), ("count", "Frames since the reset", ""), ("dt", "Time between frames", "s")]
+    outputs = [_value("stats", 1, 3), _value("count_next", 1)]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, initializers)
+    units = {"number": "", "count": "frames", "dt": "s"}
     return graph, {
         "inputs": {"features": True, "dt": True},
         "state": [{"name": "count", "output": "count_next", "shape": [1], "init": 0}],
         "outputs": [{"name": "stats", "shape": [1, 3], "columns": ["number", "count", "dt"]}],
         "statistics": [
-            {"name": name, "title": title, "unit": unit, "definition": title, "output": "stats", "column": name}
-            for name, title, unit in names
+            {"name": name, "title": name, "unit": unit, "definition": name, "output": "stats", "column": name}
+            for name, unit in units.items()
         ],
         "draw": [{"kind": "table", "title": "Numbers", "statistics": ["number", "count", "dt"]}],
     }
@@ -90,7 +92,7 @@ def _whole_picture() -> tuple[onnx.GraphProto, dict[str, Any]]:
     graph = helper.make_graph(nodes, "g", [_value("strength", 1)], [_value("box", 1, 6)], initializers)
     return graph, {
         "inputs": {"features": True},
-        "settings": [{"name": "strength", "title": "Strength", "type": "number", "min": 0, "max": 1, "default": 0.5}],
+        "settings": [{"name": "strength", "title": "Strength", "type": "number", "default": 0.5}],
         "outputs": [{"name": "box", "shape": [1, 6], "columns": ["x0", "y0", "x1", "y1", "score", "valid"]}],
         "draw": [{"kind": "boxes", "output": "box"}],
     }

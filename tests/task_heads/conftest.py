@@ -16,7 +16,8 @@ def _logit(score: float) -> float:
 
 
 def _fill(maps: np.ndarray, x: float, y: float, score: float, values: list[float]) -> None:
-    """Write a peak of `score` at x, y (px of the input) into stride-4 maps [n, 88, 160]; values fill its neighbourhood."""
+    """Write a peak of `score` at x, y (px of the input) into stride-4 maps [n, 88, 160]; values fill its
+    neighbourhood."""
     column, row = int(x / 4), int(y / 4)
     if not (0 <= column < 160 and 0 <= row < 88):
         return
@@ -42,7 +43,8 @@ def view():
 
 @pytest.fixture
 def player_raw():
-    """A function people -> raw [1, 23, 44, 80]; each of people is x, y, w, h (px of the input), score, role 0..2."""
+    """A function people -> raw [1, 23, 44, 80]; each of people is x, y, w, h (px of the input), score,
+    role 0..2."""
 
     def make(people):
         maps = np.zeros((5, 88, 160), np.float32)
@@ -51,7 +53,10 @@ def player_raw():
         roles[0] = 4.0
         for x, y, w, h, score, role in people:
             _fill(maps, x, y, score, [math.log(w / 4), math.log(h / 4)])
-            cell = slice(max(0, int(y / 8) - 1), int(y / 8) + 2), slice(max(0, int(x / 8) - 1), int(x / 8) + 2)
+            cell = (
+                slice(max(0, int(y / 8) - 1), int(y / 8) + 2),
+                slice(max(0, int(x / 8) - 1), int(x / 8) + 2),
+            )
             roles[:, cell[0], cell[1]] = 0.0
             roles[int(role), cell[0], cell[1]] = 4.0
         return np.concatenate([_unshuffle(maps)[0], roles])[None]

@@ -54,7 +54,9 @@ def test_speed_is_in_pixels_of_the_source_per_second(follower):
         follower.step([(50 + 6.0 * t, 300 - 4.0 * t, 0.8)])
     # 6 and 4 px of the 640 px input in 0.04 s, twice as many in the 1280 px source.
     assert follower.stats["speed"] == pytest.approx(np.hypot(6, 4) / 0.04 * 2, rel=0.01)
-    np.testing.assert_allclose([follower.stats["ball_x"], follower.stats["ball_y"]], [2 * 194, 2 * 204], atol=0.5)
+    np.testing.assert_allclose(
+        [follower.stats["ball_x"], follower.stats["ball_y"]], [2 * 194, 2 * 204], atol=0.5
+    )
 
 
 def test_speed_does_not_depend_on_the_frame_rate_or_lost_frames(follower):

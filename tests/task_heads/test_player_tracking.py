@@ -53,7 +53,9 @@ def test_first_frame_after_a_reset_gives_boxes_with_ids(follower):
     for _ in range(2):
         tracks = follower.step(people)
         assert sorted(tracks[:, 6]) == [1, 2, 3, 4, 5]
-        np.testing.assert_allclose(np.sort(tracks[:, 0]) * 640, [100 + 40 * i - 4 for i in range(5)], atol=0.01)
+        np.testing.assert_allclose(
+            np.sort(tracks[:, 0]) * 640, [100 + 40 * i - 4 for i in range(5)], atol=0.01
+        )
         assert sorted(follower.detections[:, 6]) == [1, 2, 3, 4, 5]
         follower.reset()
 
@@ -152,7 +154,9 @@ def test_nms_drops_the_weaker_of_two_boxes_on_one_person(follower):
 
 
 def test_every_detection_from_a_hundredth_on_is_reported(follower):
-    tracks = follower.step([(100, 150, 8, 20, 0.012, 0), (200, 150, 8, 20, 0.5, 0), (300, 150, 8, 20, 0.008, 0)])
+    tracks = follower.step(
+        [(100, 150, 8, 20, 0.012, 0), (200, 150, 8, 20, 0.5, 0), (300, 150, 8, 20, 0.008, 0)]
+    )
     np.testing.assert_allclose(follower.detections[:, 4], [0.5, 0.012], atol=1e-4)
     np.testing.assert_array_equal(follower.detections[:, 6], [1, 0])
     assert len(tracks) == 1
@@ -170,7 +174,9 @@ def test_boxes_are_of_the_picture_and_the_border_holds_nobody(follower):
     tracks = follower.step([(100, 150, 8, 20, 0.9, 0), (320, 176, 16, 40, 0.8, 0), (161, 100, 8, 20, 0.7, 0)])
     assert len(tracks) == 2
     middle = tracks[np.argmax(tracks[:, 4])]
-    np.testing.assert_allclose(middle[:4], [0.5 - 8 / 320, 0.5 - 20 / 352, 0.5 + 8 / 320, 0.5 + 20 / 352], atol=1e-5)
+    np.testing.assert_allclose(
+        middle[:4], [0.5 - 8 / 320, 0.5 - 20 / 352, 0.5 + 8 / 320, 0.5 + 20 / 352], atol=1e-5
+    )
     assert tracks[:, :4].min() >= 0.0
 
 
@@ -188,7 +194,12 @@ def test_outputs_stay_finite_on_extreme_values(follower):
         raw = torch.full((1, 23, 44, 80), scale)
         for dt in (0.0, 0.04, 2.0, 1e6):
             outputs = follower.post(
-                raw, torch.from_numpy(follower.view), torch.tensor([dt]), torch.tensor([0.3]), follower.track, follower.clock
+                raw,
+                torch.from_numpy(follower.view),
+                torch.tensor([dt]),
+                torch.tensor([0.3]),
+                follower.track,
+                follower.clock,
             )
             assert all(torch.isfinite(output).all() for output in outputs)
             follower.track, follower.clock = outputs[3], outputs[4]

@@ -8,6 +8,7 @@ import { Heads } from './heads.js';
 import { Pairing } from './pairing.js';
 import { DiagnosticsPanel, HeadPicker, StatisticsPanel } from './panel.js';
 import { resultOf, statisticsOf } from './result.js';
+import { timestampOnScreen } from './shown_frame.js';
 import { Stage } from './stage.js';
 import { missingSupport, NO_TIMESTAMP } from './support.js';
 
@@ -168,22 +169,29 @@ function frameArrived({ rtpTimestamp, bytes, label, problem }) {
 
 // ---- frames on the screen ----
 
+/** RTP timestamp of the frame that was counted last. @type {number | null} */
+let lastShown = null;
+
 /** @type {VideoFrameRequestCallback} */
-function frameShown(_now, metadata) {
+function frameShown(_now, { rtpTimestamp: announced }) {
   video.requestVideoFrameCallback(frameShown);
   if (!figures.joinMs && connection.postedAt) figures.joinMs = performance.now() - connection.postedAt;
-  figures.framesShown += 1;
-  if (!features) return;
-  if (metadata.rtpTimestamp === undefined) {
-    plainVideo(NO_TIMESTAMP);
+  if (features && announced === undefined) plainVideo(NO_TIMESTAMP);
+  if (!features || announced === undefined) {
+    figures.framesShown += 1;
     return;
   }
-  const { label, wrong, tables, dropped } = pairing.shown(metadata.rtpTimestamp);
+  const rtpTimestamp = timestampOnScreen(video, announced);
+  // A callback that came late has shown this frame already.
+  if (rtpTimestamp === lastShown) return;
+  lastShown = rtpTimestamp;
+  figures.framesShown += 1;
+  const { label, wrong, tables, dropped } = pairing.shown(rtpTimestamp);
   figures.framesDropped += dropped;
   if (wrong) figures.pairsWrong += 1;
   if (!label) {
     clearOverlay();
-    announce(null, metadata.rtpTimestamp, [], false);
+    announce(null, rtpTimestamp, [], false);
     return;
   }
   figures.framesWithFeatures += 1;
@@ -195,7 +203,7 @@ function frameShown(_now, metadata) {
   onScreen = { shown, source: label };
   drawResults(stage.context, shown, label, stage.unit);
   if (shown.length && !figures.firstOverlayMs) figures.firstOverlayMs = performance.now() - connection.postedAt;
-  announce(label, metadata.rtpTimestamp, shown.map(({ result }) => result), late);
+  announce(label, rtpTimestamp, shown.map(({ result }) => result), late);
 }
 
 /**

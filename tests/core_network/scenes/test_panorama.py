@@ -30,3 +30,9 @@ def test_a_turned_view_matches_a_direct_picture_of_the_stadium() -> None:
     error, error_shifted = np.abs(turned - direct).mean(), np.abs(turned - shifted).mean()
     assert error < 12
     assert error < 0.75 * error_shifted
+
+
+def test_beyond_its_edge_the_last_pixels_go_on() -> None:
+    camera = view(50, 20, 300, 200, 120)
+    image = np.full((120, 200, 3), 77, np.uint8)
+    assert (Panorama(camera, image).view(view(20, 30, 250, 160, 90)) == 77).all()

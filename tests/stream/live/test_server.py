@@ -290,7 +290,8 @@ def test_a_signal_ends_the_server_with_its_sessions_and_exit_status_0(
 ) -> None:
     program = (
         "import sys; sys.path.insert(0, '.'); from pathlib import Path;"
-        "from stream.server import create_app, serve; from tests.stream.live.rig import Heads, make_broadcast;"
+        "from stream.server import create_app, serve;"
+        "from tests.stream.live.rig import Heads, make_broadcast;"
         "serve(create_app(make_broadcast(), Path(sys.argv[1]), Heads(), {}), port=0,"
         " on_ready=lambda url: print(url, flush=True)); print('ended', flush=True)"
     )

@@ -1,0 +1,85 @@
+"""The path from frame to access unit: keys go together, bytes add up, threads change nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core_network.catalogue import Core
+from core_network.encoder import Encoder
+from core_network.prepare import prepare
+from stream.bitstream import BitstreamDecoder, EntropyTables
+from stream.carriage import extract
+from stream.programme import CodedFrame, FeatureEncoder, ProgrammeEncoder
+from stream.source import SourceFrame, open_source
+from stream.video_encoder import VideoEncoder
+from tests.stream.files.clips import write_clip
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> list[SourceFrame]:
+    clip = write_clip(tmp_path_factory.mktemp("programme") / "clip.mp4", frames=56)
+    with open_source(str(clip)) as source:
+        return list(source)
+
+
+def coded(core: Core, frames: list[SourceFrame], keys: tuple[int, ...] = ()) -> list[CodedFrame]:
+    features = FeatureEncoder(core, rate="high", key_interval=10)
+    with ProgrammeEncoder(features, VideoEncoder(160, 96, 25)) as programme:
+        pending = [programme.submit(frame, frame.number in keys) for frame in frames]
+        return [frame.result() for frame in pending]
+
+
+def test_every_video_key_carries_a_feature_key(core: Core, frames: list[SourceFrame]) -> None:
+    result = coded(core, frames, keys=(13,))
+    assert [frame.number for frame in result if frame.key] == [0, 13]
+    assert all(frame.feature_key for frame in result if frame.key)
+    assert [frame.number for frame in result if frame.feature_key] == [0, 10, 13, 23, 33, 43, 53]
+
+
+def test_payloads_hold_what_the_core_saw(core: Core, frames: list[SourceFrame]) -> None:
+    encoder = Encoder(core)
+    decoder = BitstreamDecoder([(core.spec, EntropyTables.from_bytes(core.tables_path.read_bytes()))])
+    for frame, result in zip(frames[:12], coded(core, frames[:12]), strict=True):
+        payload = extract(result.access_unit)
+        assert payload is not None
+        features = decoder.decode(payload)
+        image, _ = prepare(frame.picture, core.spec.input_width, core.spec.input_height)
+        assert np.array_equal(features.symbols, core.spec.quantise(encoder.latent(image), "high"))
+        assert (features.number, features.pts) == (frame.number, frame.pts)
+        assert (features.source_width, features.source_height) == (160, 96)
+
+
+def test_bytes_add_up(core: Core, frames: list[SourceFrame]) -> None:
+    for frame in coded(core, frames[:12]):
+        assert frame.feature_bytes + frame.video_bytes == len(frame.access_unit)
+        payload = extract(frame.access_unit)
+        assert payload is not None
+        # SEI and chunk headers, and rare escapes: a few dozen bytes per chunk.
+        assert 24 <= frame.feature_bytes - len(payload) <= 40 * (len(payload) // 1132 + 1)
+
+
+def test_one_frame_at_a_time_gives_the_same_bytes(core: Core, frames: list[SourceFrame]) -> None:
+    features = FeatureEncoder(core, rate="high", key_interval=10)
+    with ProgrammeEncoder(features, VideoEncoder(160, 96, 25)) as programme:
+        single = [programme.encode(frame).access_unit for frame in frames[:12]]
+    assert single == [frame.access_unit for frame in coded(core, frames[:12])]
+
+
+def test_an_unknown_rate_is_refused(core: Core) -> None:
+    with pytest.raises(ValueError, match="lossless, high, default, low"):
+        FeatureEncoder(core, rate="best")
+
+
+def test_a_failure_in_a_thread_reaches_the_caller(
+    core: Core, frames: list[SourceFrame], tmp_path: Path
+) -> None:
+    other = write_clip(tmp_path / "other.mp4", width=64, height=64, frames=1)
+    with (
+        open_source(str(other)) as source,
+        ProgrammeEncoder(FeatureEncoder(core), VideoEncoder(160, 96, 25)) as programme,
+        pytest.raises(ValueError, match="160x96"),
+    ):
+        programme.encode(next(source))
