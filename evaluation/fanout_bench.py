@@ -224,6 +224,8 @@ class _Clip:
         return False
 
     def encode(self, picture: av.VideoFrame, pts: int, force_key: bool = False) -> list[VideoUnit]:
+        if force_key:
+            self._next = 0  # the clip's only key frame; a decoder sees a cut
         unit = self._units[self._next % _CLIP_FRAMES]
         self._next += 1
         return [VideoUnit(unit.access_unit, pts, unit.key, 0.0)]

@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 _TICKS = 90_000
 _STALLED_S = 2.0
+_FAREWELL_S = 2.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 10.0
 _SOURCE_ERRORS = (ValueError, OSError, av.FFmpegError)
 
@@ -182,7 +183,7 @@ class Broadcast:
     async def _in_source_thread(
         self, play: Callable[[asyncio.AbstractEventLoop, threading.Event], None]
     ) -> None:
-        # A daemon thread of its own: a camera that hangs in a read must not hold up the end of the program.
+        # A daemon thread of its own: a camera that hangs in a read must not hold up the end for good.
         loop = asyncio.get_running_loop()
         stop, done = threading.Event(), loop.create_future()
 
@@ -199,11 +200,14 @@ class Broadcast:
             with contextlib.suppress(RuntimeError):  # the loop has gone: nobody is left to tell
                 loop.call_soon_threadsafe(report, error)
 
-        threading.Thread(target=target, name="source", daemon=True).start()
+        thread = threading.Thread(target=target, name="source", daemon=True)
+        thread.start()
         try:
             await done
         finally:
             stop.set()
+            # A thread inside FFmpeg must not see the interpreter being torn down, if it can be helped.
+            await asyncio.to_thread(thread.join, _FAREWELL_S)
 
     def _play(self, loop: asyncio.AbstractEventLoop, stop: threading.Event) -> None:
         source, self._opened = self._opened or self._open_source(), None

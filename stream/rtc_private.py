@@ -25,6 +25,7 @@ __all__ = [
     "count_rtp",
     "enlarge_retransmission_history",
     "gather_on",
+    "lose_rtp",
     "on_key_frame_request",
     "packetise",
     "send_shared",
@@ -115,3 +116,17 @@ def count_rtp(transport: RTCDtlsTransport, count: Callable[[bytes], None]) -> No
             await asyncio.sleep(0)
 
     ice._recv = receive_all_but_rtp
+
+
+def lose_rtp(lost: Callable[[], bool]) -> None:
+    """Throw away RTP packets that this interpreter sends when `lost()`: retransmissions too, RTCP never.
+
+    For measurements on loopback, which loses nothing by itself.
+    """
+    send = RTCDtlsTransport._send_rtp
+
+    async def send_what_is_not_lost(self: RTCDtlsTransport, packet: bytes) -> None:
+        if is_rtcp(packet) or not lost():
+            await send(self, packet)
+
+    RTCDtlsTransport._send_rtp = send_what_is_not_lost  # type: ignore[assignment, method-assign]

@@ -154,6 +154,12 @@ def _add_whep(app: FastAPI, broadcast: Broadcast, sessions: Sessions, token: str
             raise HTTPException(404, "no such session; it has ended")
         return Response(status_code=200)
 
+    @app.post("/whip")
+    async def whip() -> Response:
+        raise HTTPException(
+            501, "publishing over WHIP is not supported; name a URL as the broadcast's source"
+        )
+
 
 def _add_documents(app: FastAPI, heads: HeadCatalogue, specs: Mapping[str, dict[str, Any]]) -> None:
     @app.get("/heads")

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,7 +198,7 @@ class FeatureDataset:
             try:
                 with np.load(self.folder / name) as shard:
                     arrays = {key: shard[key] for key in shard.files}
-            except (OSError, ValueError, EOFError) as error:
+            except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
                 raise DatasetError(
                     f"{self.folder / name}: expected a shard, got {error}; record the dataset again"
                 ) from None

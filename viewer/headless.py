@@ -191,13 +191,13 @@ class _Heads:
     def run(self, frame: ViewedFrame) -> SeenFrame:
         """Return the frame with the results of every chosen head, or bare when it has no usable features."""
         if frame.payload is None:
-            return SeenFrame(frame.picture, frame.pts, None, frame.name)
+            return SeenFrame(frame.picture, frame.pts, name=frame.name)
         try:
             features = self._decoder.decode(frame.payload)
         except BitstreamError as error:
             self._undecodable += 1
             self._reason = str(error)
-            return SeenFrame(frame.picture, frame.pts, None, frame.name)
+            return SeenFrame(frame.picture, frame.pts, name=frame.name)
         self._make_ready(features, fresh=frame.fresh)
         tables = self._run_heads(features)
         size = (features.source_width, features.source_height)
@@ -209,8 +209,7 @@ class _Heads:
                 result_from(manifest, tables[name], *size, every_detection=True) if self._keep_all else shown
             )
             results.append(HeadResult(manifest, every, shown))
-        # Files and sessions have their own clocks; on paper a frame has the time that its payload carries.
-        return SeenFrame(frame.picture, features.pts, features.number, frame.name, *size, results)
+        return SeenFrame(frame.picture, frame.pts, features.number, features.pts, frame.name, *size, results)
 
     def report(self) -> None:
         """Add time and trouble to the summary."""

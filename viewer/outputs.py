@@ -33,14 +33,15 @@ class HeadResult:
 class SeenFrame:
     """One frame after the heads.
 
-    `number` and `pts` (90 kHz) as in the payload; `number` is None when the frame has no features.
-    `name`: the image's file name in a folder. Results are in px of a source
-    of `source_width` x `source_height`.
+    `shown_pts` (90 kHz): when the input shows it. `number` and `pts` as in the payload; `number` is None when
+    the frame has no features. `name`: the image's file name in a folder. Results are in px of a source of
+    `source_width` x `source_height`.
     """
 
     picture: av.VideoFrame
-    pts: int
-    number: int | None
+    shown_pts: int
+    number: int | None = None
+    pts: int = 0
     name: str | None = None
     source_width: int = 1
     source_height: int = 1
@@ -124,7 +125,7 @@ class OverlayVideo:
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
         )
-        self._last_pts = max(seen.pts - self._first_pts, self._last_pts + 1)
+        self._last_pts = max(seen.shown_pts - self._first_pts, self._last_pts + 1)
         drawn.pts, drawn.time_base = self._last_pts, Fraction(1, 90_000)
         self._container.mux(self._stream.encode(drawn))
 
@@ -142,7 +143,7 @@ class OverlayVideo:
         stream.codec_context.colorspace = 1
         stream.codec_context.color_range = ColorRange.MPEG
         stream.options = {"preset": "veryfast", "crf": "20"}
-        self._stream, self._first_pts = stream, seen.pts
+        self._stream, self._first_pts = stream, seen.shown_pts
 
 
 def _fitted(picture: av.VideoFrame, width: int, height: int) -> tuple[int, int]:

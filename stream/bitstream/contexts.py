@@ -1,10 +1,11 @@
 """Which table codes which symbol: contexts of a frame's three kinds of symbols, in integers only.
 
 A frame is coded as
-    BLOCK   which cells of each 2x2 block hold anything at all         0..15
+    BLOCK   which cells of each 2x2 block hold anything at all              0..15
     GROUP   which channels of a group of four are not zero, per live cell   0..15
-    VALUE   the signed value of each non-zero symbol                    0..2*max-1: -max..-1, 1..max
-Key frames look at what is already decoded around a symbol, deltas at their reference as well.
+    VALUE   the value of each symbol that is not zero                       0..2*max-1: -max..-1, 1..max
+Blocks, and then cells, come in the two halves of a chessboard. Key frames look at what is already decoded around
+a symbol; deltas at their reference too, and at how wrong it has proved so far. docs/wire.md has the formulas.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.bitstream.errors import Malformed
-from stream.bitstream.grid import GROUP, Grid
+from stream.bitstream.grid import GROUP, POPULATION, Grid
 
 __all__ = ["Kind", "Reference", "SymbolCoder", "Truth", "context_counts", "walk"]
 
 Indices = NDArray[np.int64]
+Halves = tuple[Indices, Indices]
 
 
 class Kind(IntEnum):
@@ -32,39 +34,31 @@ class Kind(IntEnum):
     VALUE = 2
 
 
-_POPULATION = np.array([bin(i).count("1") for i in range(16)], np.uint8)
+def _bins(*edges: int, first: int = 0, last: int) -> Indices:
+    """Return a table (number - first) -> bin: how many edges are at or below the number."""
+    return np.digitize(np.arange(first, last + 1), edges).astype(np.int64)
 
 
-def _bins(*edges: int, upto: int) -> NDArray[np.uint8]:
-    """Return a table number -> bin: the count of edges at or below the number."""
-    return np.digitize(np.arange(upto + 1), edges).astype(np.uint8)
+# Bins of counts: live cells around a block, non-zero channels so far, non-zero neighbours, misses of the reference.
+_NEAR = 1 + _bins(1, 3, 6, last=8)
+_SEEN = _bins(1, 3, last=255)
+_FULLNESS = _bins(2, 5, 9, last=255)
+_AROUND = (_bins(1, 3, 6, last=16), _bins(1, 3, 6, 11, last=32))
+_MISSES = (6 + _bins(1, 2, 4, last=1100), _bins(1, 2, 4, 7, 11, last=1100))
+_WRONG = _bins(1, 3, 6, last=255)
+# Bins of sums of neighbouring values, each clipped to +-2.
+_LEAN = 1 + _bins(-5, -2, -1, 0, 1, 2, 3, 6, first=-8, last=8)
+_LEAN_BOTH = (_bins(-1, 0, 1, 2, first=-8, last=8), _bins(-3, 0, 1, 4, first=-16, last=16))
+_DEAD_REFERENCE = 2
+"""Misses that a live cell begins with where the reference has none."""
 
 
-# Numbers of live cells, of non-zero symbols and of magnitudes, in bins.
-_RING = _bins(1, 4, 8, upto=12)
-_NEAR = _bins(1, 3, 6, upto=8)
-_SEEN_KEY = _bins(1, 2, 3, 5, upto=255)
-_SEEN_DELTA = _bins(1, 3, upto=255)
-_AROUND = _bins(1, 3, 6, upto=16)
-_CELL = _bins(3, 6, upto=255)
-_ACTIVITY = _bins(1, 3, 6, upto=12)
-# Sum of four neighbours, each clipped to +-2: -8..8.
-_LEAN = np.array([0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 4, 4, 4, 4, 4, 4], np.uint8)
-
-_BLOCK_KEY = 10
-_BLOCK_DELTA = 16 * 4 * 5
-_GROUP_KEY = 5 * 5
-_GROUP_DELTA = 16 * 4 * 3
-_VALUE_KEY = 3 * 6
-_VALUE_DELTA = 7 * 4
-
-
-def context_counts(channels: int, *, key: bool) -> tuple[int, int, int]:
-    """Return how many contexts each kind has in key frames or deltas of this many channels."""
+def context_counts(channels: int, *, key: bool) -> tuple[tuple[int, int], ...]:
+    """Return each kind's number of contexts in keys or deltas as (coarse, fine); context = coarse * fine + f."""
     groups = -(-channels // GROUP)
     if key:
-        return _BLOCK_KEY, groups * _GROUP_KEY, channels * _VALUE_KEY
-    return _BLOCK_DELTA, groups * _GROUP_DELTA, channels * _VALUE_DELTA
+        return (1, 10), (groups * 16, 3 * 17), (channels, 4 * 10)
+    return (16, 5), (groups * 16, 5 * 10), (channels * 7, 4 * 5)
 
 
 class SymbolCoder(Protocol):
@@ -92,26 +86,19 @@ class Truth:
 
 
 class Reference:
-    """The contexts that a key frame offers to its deltas; computed once per key."""
+    """What a key frame offers to its deltas; computed once per key."""
 
     def __init__(self, grid: Grid, values: NDArray[np.int8]) -> None:
-        """Derive them from the key's values [C, cells]."""
-        patterns = grid.patterns(values)
-        live = patterns.any(axis=0).astype(np.uint8)
-        ring = np.concatenate([grid.touching, grid.corners])
-        self.blocks = [
-            _block_patterns(grid, live, origins) * 4 + _RING[live[origins + ring[:, None]].sum(axis=0)]
-            for origins in grid.blocks
-        ]
-        population = _POPULATION[patterns]
-        around = np.zeros(population.shape, np.uint8)
-        magnitude = np.minimum(np.abs(values), 3).astype(np.uint8)
-        activity = np.zeros(values.shape, np.uint8)
-        for offset in grid.neighbours.tolist():
-            around += np.roll(population, -offset, axis=1)
-            activity += np.roll(magnitude, -offset, axis=1)
-        self.groups = patterns * 4 + _AROUND[around]
-        self.values = ((np.clip(values, -3, 3) + 3).astype(np.uint8) * 4 + _ACTIVITY[activity]).ravel()
+        """Derive it from the key's values [C, cells]."""
+        self.patterns = grid.patterns(values)
+        population = POPULATION[self.patterns]
+        self.population = population.sum(axis=0)
+        self.around = grid.around(population.astype(np.int8))
+        live = (self.population > 0).astype(np.uint8)
+        self.blocks = tuple(_block_patterns(grid, live, origins).astype(np.int64) * 5 for origins in grid.blocks)
+        # Flat: what is looked up here are single symbols, one by one.
+        self.clipped = np.clip(values, -3, 3).reshape(-1)
+        self.lean = grid.around(np.clip(values, -2, 2)).reshape(-1)
 
 
 def walk(
@@ -138,45 +125,88 @@ def _walk_blocks(
     live = np.zeros(grid.cells, np.uint8)
     known = None if truth is None else truth.patterns.any(axis=0).astype(np.uint8)
     for half, origins in enumerate(grid.blocks):
-        near = live[origins + grid.touching[:, None]].sum(axis=0) if half else None
-        if reference is None:
-            contexts = np.zeros(len(origins), np.int64) if near is None else 1 + near.astype(np.int64)
-        else:
-            contexts = reference.blocks[half].astype(np.int64) * 5 + (0 if near is None else 1 + _NEAR[near])
+        contexts = np.zeros(len(origins), np.int64)
+        if half:
+            near = live[origins + grid.touching].sum(axis=0)
+            contexts = 1 + near.astype(np.int64) if reference is None else _NEAR[near]
+        if reference is not None:
+            contexts = contexts + reference.blocks[half]
         symbols = code(
             Kind.BLOCK, contexts, None if known is None else _block_patterns(grid, known, origins), last=False
         )
-        for bit, offset in enumerate(grid.block_cells.tolist()):
+        for bit, offset in enumerate(grid.block_cells):
             live[origins + offset] = symbols >> bit & 1
     return live
 
 
 def _walk_groups(
-    grid: Grid,
-    reference: Reference | None,
-    code: SymbolCoder,
-    truth: Truth | None,
-    halves: tuple[Indices, Indices],
+    grid: Grid, reference: Reference | None, code: SymbolCoder, truth: Truth | None, halves: Halves
 ) -> NDArray[np.uint8]:
     patterns = np.zeros((grid.groups, grid.cells), np.uint8)
     for half, cells in enumerate(halves):
-        seen = np.zeros(len(cells), np.uint8)
-        around = cells + grid.neighbours[:, None]
-        for group in range(grid.groups):
-            if reference is None:
-                near = 1 + _AROUND[_POPULATION[patterns[group][around]].sum(axis=0)] if half else 0
-                contexts = (group * 5 + _SEEN_KEY[seen].astype(np.int64)) * 5 + near
-            else:
-                contexts = (group * 64 + reference.groups[group][cells].astype(np.int64)) * 3 + _SEEN_DELTA[
-                    seen
-                ]
-            known = None if truth is None else truth.patterns[group][cells]
-            symbols = code(Kind.GROUP, contexts, known, last=False)
-            patterns[group][cells] = symbols
-            seen += _POPULATION[symbols]
-        if not seen.all():
+        known = [None] * grid.groups if truth is None else list(truth.patterns[:, cells])
+        if reference is None:
+            found = _key_groups(grid, patterns, code, known, cells, half)
+        else:
+            found = _delta_groups(grid, reference, patterns, code, known, cells, half)
+        patterns[:, cells] = found
+        if not found.any(axis=0).all():
             raise Malformed("a live cell without a value")
     return patterns
+
+
+def _key_groups(
+    grid: Grid,
+    patterns: NDArray[np.uint8],
+    code: SymbolCoder,
+    known: list[NDArray[np.uint8]] | list[None],
+    cells: Indices,
+    half: int,
+) -> NDArray[np.uint8]:
+    """Contexts: the group before, how much there is in all groups before, what most neighbours have."""
+    found = np.zeros((grid.groups, len(cells)), np.uint8)
+    most = np.zeros(found.shape, np.int64)
+    if half:
+        a, b, c, d = (patterns[:, cells + offset] for offset in grid.neighbours)
+        most += 1 + (a & b | c & d | (a | b) & (c | d))
+    seen = np.zeros(len(cells), np.int16)
+    before = np.zeros(len(cells), np.int64)
+    for group, symbols in enumerate(known):
+        contexts = ((group * 16 + before) * 3 + _SEEN[seen]) * 17 + most[group]
+        found[group] = code(Kind.GROUP, contexts, symbols, last=False)
+        before = found[group].astype(np.int64)
+        seen += POPULATION[before]
+    return found
+
+
+def _delta_groups(
+    grid: Grid,
+    reference: Reference,
+    patterns: NDArray[np.uint8],
+    code: SymbolCoder,
+    known: list[NDArray[np.uint8]] | list[None],
+    cells: Indices,
+    half: int,
+) -> NDArray[np.uint8]:
+    """Contexts: the reference's group, how much is around it, how many channels the reference has missed."""
+    found = np.zeros((grid.groups, len(cells)), np.uint8)
+    expected = reference.patterns[:, cells]
+    around = reference.around[:, cells]
+    misses = np.where(reference.population[cells] > 0, 0, _DEAD_REFERENCE)
+    weight = 1
+    if half:
+        weight = 2
+        misses *= weight
+        beside = cells + grid.neighbours
+        around = around + POPULATION[patterns[:, beside]].sum(axis=1)
+        wrong = POPULATION[patterns[:, beside] ^ reference.patterns[:, beside]].sum(axis=(0, 1))
+        misses += wrong // 2
+    coarse = np.arange(grid.groups)[:, None] * 16 + expected
+    base = (coarse * 5 + _AROUND[half][around]) * 10
+    for group, symbols in enumerate(known):
+        found[group] = code(Kind.GROUP, base[group] + _MISSES[half][misses], symbols, last=False)
+        misses += weight * POPULATION[found[group] ^ expected[group]]
+    return found
 
 
 def _walk_values(
@@ -185,26 +215,28 @@ def _walk_values(
     reference: Reference | None,
     code: SymbolCoder,
     truth: Truth | None,
-    halves: tuple[Indices, Indices],
+    halves: Halves,
     patterns: NDArray[np.uint8],
 ) -> NDArray[np.int8]:
     values = np.zeros((grid.channels, grid.cells), np.int8)
     flat = values.reshape(-1)
-    seen = _CELL[_POPULATION[patterns].sum(axis=0)].astype(np.int64)
-    of_symbol = np.array([v for v in range(-symbol_max, symbol_max + 1) if v], np.int8)
+    of_symbol = np.array([value for value in range(-symbol_max, symbol_max + 1) if value], np.int8)
     for half, cells in enumerate(halves):
-        quads = patterns[:, None, cells] >> np.arange(GROUP, dtype=np.uint8)[:, None] & 1
-        channel, column = quads.reshape(grid.groups * GROUP, -1).nonzero()
+        here = patterns[:, cells]
+        channel, column = (here[:, None] >> np.arange(GROUP, dtype=np.uint8)[:, None] & 1).reshape(
+            grid.groups * GROUP, -1
+        ).nonzero()
         if len(channel) and channel[-1] >= grid.channels:
             raise Malformed("a value in a channel that is not there")
         at = channel * grid.cells + cells[column]
+        lean = np.clip(flat[at + grid.neighbours], -2, 2).sum(axis=0) if half else 0
         if reference is None:
-            lean = 0
-            if half:
-                lean = 1 + _LEAN[np.clip(flat[at + grid.neighbours[:, None]], -2, 2).sum(axis=0) + 8]
-            contexts = (channel * 3 + seen[cells[column]]) * 6 + lean
+            fullness = _FULLNESS[POPULATION[here].sum(axis=0)]
+            contexts = (channel * 4 + fullness[column]) * 10 + (_LEAN[lean + 8] if half else 0)
         else:
-            contexts = channel * 28 + reference.values[at]
+            wrong = _WRONG[POPULATION[here ^ reference.patterns[:, cells]].sum(axis=0)]
+            lean_both = _LEAN_BOTH[half][lean + reference.lean[at] + (16 if half else 8)]
+            contexts = ((channel * 7 + 3 + reference.clipped[at]) * 4 + wrong[column]) * 5 + lean_both
         known = None
         if truth is not None:
             value = truth.values.reshape(-1)[at].astype(np.int16)
@@ -214,5 +246,6 @@ def _walk_values(
 
 
 def _block_patterns(grid: Grid, live: NDArray[np.uint8], origins: Indices) -> NDArray[np.uint8]:
-    first, second, third, fourth = (live[origins + offset] for offset in grid.block_cells.tolist())
-    return first | second << 1 | third << 2 | fourth << 3
+    first, second, third, fourth = (live[origins + offset] for offset in grid.block_cells)
+    patterns: NDArray[np.uint8] = first | second << 1 | third << 2 | fourth << 3
+    return patterns

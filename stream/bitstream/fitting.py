@@ -17,87 +17,71 @@ __all__ = ["fit_tables"]
 
 _INTERVAL = 10
 """Key interval that deltas are fitted for."""
-_DELTA_STARTS = (1, 3, 6)
-"""First distance from the key of each delta model."""
-_CLUSTERS = {Kind.BLOCK: 48, Kind.GROUP: 112, Kind.VALUE: 96}
+_CLUSTERS = {Kind.BLOCK: 24, Kind.GROUP: 128, Kind.VALUE: 96}
 _ROUNDS = 25
-_PARENT_WEIGHT = 8.0
-"""Symbols' worth of belief in the average over all contexts of a kind, where a context was seldom seen."""
+_COARSE_WEIGHT = 6.0
+"""Symbols' worth of belief in what all contexts of the same coarse context have seen."""
+_KIND_WEIGHT = 1.0
+"""Symbols' worth of belief in what all contexts of the kind have seen."""
 
-Counts = dict[tuple[str, bool, int], list[NDArray[np.float64]]]
+Table = NDArray[np.float64]
 
 
 def fit_tables(sequences: Iterable[tuple[str, NDArray[np.int8]]], spec: FeatureSpec) -> EntropyTables:
     """Return tables fitted to (rate, symbols int8 [T, C, H, W]) of successive frames; T may be 1 (stills).
 
-    Every frame is counted as a key, and those that follow it within its key interval as deltas. Rates that
-    never occur borrow from the others. Raises ValueError when there is nothing to fit to.
+    Every frame is counted as a key, and those that follow it within its key interval as deltas. One set of
+    tables serves all rates: give each rate its share of the sequences. Raises ValueError when there is
+    nothing to fit to.
     """
-    counts = _empty(spec)
+    counts = {key: _empty(spec, key=key) for key in (True, False)}
     frames = 0
     for rate, symbols in sequences:
-        if (
-            rate not in RATES
-            or symbols.ndim != 4
-            or symbols.shape[1:] != spec.shape
-            or symbols.dtype != np.int8
-        ):
+        if rate not in RATES or symbols.dtype != np.int8 or symbols.ndim != 4 or symbols.shape[1:] != spec.shape:
             raise ValueError(
-                f"expected (rate, int8 [T, {', '.join(map(str, spec.shape))}]), got ({rate!r}, {symbols.dtype} {symbols.shape})"
+                f"entropy tables: expected (rate, int8 [T, *{spec.shape}]), got {rate!r}, {symbols.dtype} {symbols.shape}"
             )
-        _count(counts, spec, rate, symbols)
+        _count(counts, spec, symbols)
         frames += len(symbols)
     if not frames:
         raise ValueError("entropy tables: expected at least one frame to fit to, got none")
-    _borrow(counts)
     frequencies: list[NDArray[np.uint16]] = []
-    clusters: dict[tuple[str, bool, int], list[NDArray[np.uint8]]] = {choice: [] for choice in counts}
+    clusters: dict[bool, list[NDArray[np.uint8]]] = {True: [], False: []}
     for kind in Kind:
-        stacked = np.concatenate([_with_parent(of_kinds[kind]) for of_kinds in counts.values()])
-        centres, assigned = _cluster(stacked, _CLUSTERS[kind])
-        frequencies.append(np.stack([_quantise(row) for row in centres]))
-        at = 0
-        for choice, of_kinds in counts.items():
-            clusters[choice].append(assigned[at : at + len(of_kinds[kind])].astype(np.uint8))
-            at += len(of_kinds[kind])
+        smoothed = [_smoothed(counts[key][kind]) for key in (True, False)]
+        centres, assigned = _cluster(np.concatenate(smoothed), _CLUSTERS[kind])
+        frequencies.append(np.stack([_quantised(row) for row in centres]))
+        clusters[True].append(assigned[: len(smoothed[0])].astype(np.uint8))
+        clusters[False].append(assigned[len(smoothed[0]) :].astype(np.uint8))
     return EntropyTables(
-        spec.shape[0],
-        spec.symbol_max,
-        tuple(frequencies),
-        {choice: tuple(maps) for choice, maps in clusters.items()},
+        spec.shape[0], spec.symbol_max, tuple(frequencies), tuple(clusters[True]), tuple(clusters[False])
     )
 
 
-def _empty(spec: FeatureSpec) -> Counts:
-    return {
-        (rate, key, model): [
-            np.zeros((contexts, alphabet(kind, spec.symbol_max)))
-            for kind, contexts in zip(Kind, context_counts(spec.shape[0], key=key), strict=True)
-        ]
-        for rate in RATES
-        for key, models in ((True, 1), (False, len(_DELTA_STARTS)))
-        for model in range(models)
-    }
+def _empty(spec: FeatureSpec, *, key: bool) -> list[Table]:
+    """Return zero counts [coarse, fine, alphabet] for each kind."""
+    return [
+        np.zeros((*contexts, alphabet(kind, spec.symbol_max)))
+        for kind, contexts in zip(Kind, context_counts(spec.shape[0], key=key), strict=True)
+    ]
 
 
-def _count(counts: Counts, spec: FeatureSpec, rate: str, frames: NDArray[np.int8]) -> None:
+def _count(counts: dict[bool, list[Table]], spec: FeatureSpec, frames: NDArray[np.int8]) -> None:
     grid = grid_of(spec.shape)
     reference: Reference | None = None
     for index, frame in enumerate(frames):
         truth = Truth.of(grid, frame)
-        walk(grid, spec.symbol_max, None, _Histograms(counts[rate, True, 0]), truth)
-        distance = index % _INTERVAL
-        if distance == 0:
+        walk(grid, spec.symbol_max, None, _Histograms(counts[True]), truth)
+        if index % _INTERVAL == 0:
             reference = Reference(grid, truth.values)
         else:
-            model = int(np.searchsorted(_DELTA_STARTS, distance, side="right")) - 1
-            walk(grid, spec.symbol_max, reference, _Histograms(counts[rate, False, model]), truth)
+            walk(grid, spec.symbol_max, reference, _Histograms(counts[False]), truth)
 
 
 class _Histograms:
     """Counts the symbols of a walk."""
 
-    def __init__(self, counts: list[NDArray[np.float64]]) -> None:
+    def __init__(self, counts: list[Table]) -> None:
         self._counts = counts
 
     def __call__(
@@ -105,31 +89,20 @@ class _Histograms:
     ) -> NDArray[np.uint8]:
         assert symbols is not None
         table = self._counts[kind]
-        table += np.bincount(contexts * table.shape[1] + symbols, minlength=table.size).reshape(table.shape)
+        entries = contexts * table.shape[-1] + symbols
+        table += np.bincount(entries, minlength=table.size).reshape(table.shape)
         return symbols
 
 
-def _borrow(counts: Counts) -> None:
-    """Give rates, and deltas, that never occurred the counts of those that did."""
-    seen = [choice for choice, of_kinds in counts.items() if of_kinds[Kind.BLOCK].any()]
-    for choice, of_kinds in counts.items():
-        if choice in seen:
-            continue
-        for kind in Kind:
-            same = [counts[other][kind] for other in seen if other[1:] == choice[1:]]
-            if same:
-                of_kinds[kind] += np.sum(same, axis=0)
-            else:
-                pooled = np.sum([counts[other][kind].sum(axis=0) for other in seen], axis=0)
-                of_kinds[kind] += pooled / max(pooled.sum(), 1.0)
+def _smoothed(counts: Table) -> Table:
+    """Return counts [contexts, alphabet] of counts [coarse, fine, alphabet], with beliefs for what was seldom seen."""
+    overall = counts.sum(axis=(0, 1)) + 0.01
+    coarse = counts.sum(axis=1, keepdims=True) + overall / overall.sum() * _KIND_WEIGHT
+    smoothed: Table = counts + coarse / coarse.sum(axis=-1, keepdims=True) * _COARSE_WEIGHT
+    return smoothed.reshape(-1, counts.shape[-1])
 
 
-def _with_parent(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    parent = table.sum(axis=0) + 0.01
-    return table + parent / parent.sum() * _PARENT_WEIGHT
-
-
-def _cluster(counts: NDArray[np.float64], most: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _cluster(counts: Table, most: int) -> tuple[Table, Indices]:
     """Return cluster counts [clusters, alphabet] and each context's cluster: k-means on code length."""
     weight = counts.sum(axis=1)
     share = counts / weight[:, None]
@@ -140,34 +113,37 @@ def _cluster(counts: NDArray[np.float64], most: int) -> tuple[NDArray[np.float64
     assigned = np.empty(len(counts), np.int64)
     assigned[order] = np.minimum((position * most).astype(np.int64), most - 1)
     for _ in range(_ROUNDS):
-        used, assigned = np.unique(assigned, return_inverse=True)
-        centres = np.zeros((len(used), counts.shape[1]))
-        np.add.at(centres, assigned, counts)
-        lengths = -np.log2(centres / centres.sum(axis=1, keepdims=True))
-        cost = counts @ lengths.T
+        centres, assigned = _centres(counts, assigned)
+        cost = counts @ -np.log2(centres / centres.sum(axis=1, keepdims=True)).T
         nearest = cost.argmin(axis=1)
-        # Empty places go to the contexts that lose most where they are.
+        # Places that are free go to the contexts that lose most where they are.
         loss = cost[np.arange(len(counts)), nearest] - weight * entropy
-        for place, context in zip(range(len(used), most), np.argsort(-loss, kind="stable"), strict=False):
-            nearest[context] = place
+        free = np.arange(len(centres), min(most, len(counts)))
+        nearest[np.argsort(-loss, kind="stable")[: len(free)]] = free
         if (nearest == assigned).all():
             break
         assigned = nearest
-    used, assigned = np.unique(assigned, return_inverse=True)
+    return _centres(counts, assigned)
+
+
+def _centres(counts: Table, assigned: Indices) -> tuple[Table, Indices]:
+    """Return the counts of each cluster that has members, and the contexts' clusters renumbered."""
+    used, renumbered = np.unique(assigned, return_inverse=True)
     centres = np.zeros((len(used), counts.shape[1]))
-    np.add.at(centres, assigned, counts)
-    return centres, assigned
+    np.add.at(centres, renumbered, counts)
+    return centres, renumbered
 
 
-def _quantise(counts: NDArray[np.float64]) -> NDArray[np.uint16]:
+def _quantised(counts: Table) -> NDArray[np.uint16]:
     """Return frequencies of at least 1 that sum to 4096, close to the counts."""
     exact = counts / counts.sum() * TOTAL
     frequency = np.maximum(np.floor(exact), 1).astype(np.int64)
-    while (missing := TOTAL - int(frequency.sum())) != 0:
-        # The symbol whose code length gains most, or loses least, per step.
+    while missing := TOTAL - int(frequency.sum()):
+        # The symbol whose code length gains most, or loses least, by one step.
         if missing > 0:
             frequency[np.argmax(exact * np.log2((frequency + 1) / frequency))] += 1
         else:
-            gain = np.where(frequency > 1, exact * np.log2(frequency / np.maximum(frequency - 1, 1)), np.inf)
-            frequency[np.argmin(gain)] -= 1
-    return frequency.astype(np.uint16)
+            loss = exact * np.log2(frequency / np.maximum(frequency - 1, 1))
+            frequency[np.argmin(np.where(frequency > 1, loss, np.inf))] -= 1
+    quantised: NDArray[np.uint16] = frequency.astype(np.uint16)
+    return quantised

@@ -7,21 +7,23 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GROUP", "Grid", "grid_of"]
+__all__ = ["GROUP", "POPULATION", "Grid", "grid_of"]
 
 GROUP = 4
 """Channels per group; a group's zero pattern is one symbol."""
+POPULATION = np.array([bin(pattern).count("1") for pattern in range(1 << GROUP)], np.int16)
+"""How many channels of a pattern are not zero."""
 
 _CELLS_OF_BLOCK = ((0, 0), (0, 1), (1, 0), (1, 1))
 _TOUCHING = ((-1, 0), (-1, 1), (2, 0), (2, 1), (0, -1), (1, -1), (0, 2), (1, 2))
-_CORNERS = ((-1, -1), (-1, 2), (2, -1), (2, 2))
+_NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
 class Grid:
     """Positions of a [C, H, W] feature, laid out [C, cells] with a border of one dead cell on each side.
 
-    Blocks and positions are coded in two halves like the colours of a chessboard, so that the second half
-    sees all four neighbours of the first.
+    Blocks and cells are coded in two halves like the colours of a chessboard, so that the second half sees
+    all four neighbours of the first.
     """
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -37,8 +39,7 @@ class Grid:
         self.blocks = (origins[~odd], origins[odd])
         self.block_cells = self._offsets(_CELLS_OF_BLOCK)
         self.touching = self._offsets(_TOUCHING)
-        self.corners = self._offsets(_CORNERS)
-        self.neighbours = self._offsets(((-1, 0), (1, 0), (0, -1), (0, 1)))
+        self.neighbours = self._offsets(_NEIGHBOURS)
         inside = np.zeros((rows + 2, self.pitch), bool)
         inside[1 : self.height + 1, 1 : self.width + 1] = True
         self.outside = ~inside.ravel()
@@ -46,7 +47,7 @@ class Grid:
         self.odd = ((cell // self.pitch + cell % self.pitch) % 2).astype(bool)
 
     def _offsets(self, steps: tuple[tuple[int, int], ...]) -> NDArray[np.int64]:
-        return np.array([row * self.pitch + column for row, column in steps], np.int64)
+        return np.array([row * self.pitch + column for row, column in steps], np.int64)[:, None]
 
     def spread(self, symbols: NDArray[np.int8]) -> NDArray[np.int8]:
         """Return [C, H, W] laid out as [C, cells]."""
@@ -62,11 +63,24 @@ class Grid:
         return laid.reshape(self.channels, -1, self.pitch)[:, 1 : self.height + 1, 1 : self.width + 1]
 
     def patterns(self, laid: NDArray[np.int8]) -> NDArray[np.uint8]:
-        """Return the zero patterns [groups, cells] of [C, cells]: bit k is set where channel 4g+k is not zero."""
+        """Return the zero patterns [groups, cells] of [C, cells]: bit k is set where channel 4g+k is not 0."""
         live = np.zeros((self.groups * GROUP, self.cells), np.uint8)
         np.not_equal(laid, 0, out=live[: self.channels].view(bool))
         quads = live.reshape(self.groups, GROUP, self.cells)
-        return quads[:, 0] | quads[:, 1] << 1 | quads[:, 2] << 2 | quads[:, 3] << 3
+        patterns: NDArray[np.uint8] = quads[:, 0].copy()
+        for bit in range(1, GROUP):
+            patterns |= quads[:, bit] << bit
+        return patterns
+
+    def around(self, laid: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Return the sums over the four neighbours of each cell of [.., cells]; 0 in the border rows."""
+        sums = np.zeros_like(laid)
+        pitch = self.pitch
+        inner = sums[:, pitch:-pitch]
+        np.add(laid[:, : -2 * pitch], laid[:, 2 * pitch :], out=inner)
+        inner += laid[:, pitch - 1 : -pitch - 1]
+        inner += laid[:, pitch + 1 : laid.shape[1] - pitch + 1]
+        return sums
 
 
 @lru_cache(maxsize=8)

@@ -1,7 +1,7 @@
 """The header of a payload: everything but the symbols, in as few bytes as that takes.
 
     magic f1 (1) | crc32 (4) | flags (1) | fields | coded symbols
-    flags   bit 0: key, bits 1-2: rate, bits 3-5: lanes, bits 6-7: model
+    flags   bit 0: key, bits 1-2: rate, bits 3-5: lanes, bits 6-7: 0
     key     spec fingerprint (4) | tables id (4) | number | pts | source width | source height | tail
     delta   reference, low 16 bits (2) | number - reference | pts - the reference's pts | tail
 
@@ -37,7 +37,6 @@ class KeyHeader:
 
     rate: str
     lanes: int
-    model: int
     fingerprint: str
     tables: str
     number: int
@@ -62,7 +61,6 @@ class DeltaHeader:
 
     rate: str
     lanes: int
-    model: int
     reference: int
     number_after: int
     pts_after: int
@@ -95,7 +93,9 @@ def parse(payload: bytes) -> tuple[KeyHeader | DeltaHeader, bytes]:
     if len(payload) <= _FIELDS or payload[0] != MAGIC:
         raise Malformed("not a payload of this format and version")
     flags = payload[_CRC_END]
-    rate, lanes, model = RATES[flags >> 1 & 3], LANES[flags >> 3 & 7], flags >> 6
+    rate, lanes = RATES[flags >> 1 & 3], LANES[flags >> 3 & 7]
+    if flags >> 6:
+        raise Malformed("flags of another version")
     fields = _Fields(payload, _FIELDS)
     if flags & 1:
         fingerprint, tables = fields.raw(4).hex(), fields.raw(4).hex()
@@ -104,15 +104,15 @@ def parse(payload: bytes) -> tuple[KeyHeader | DeltaHeader, bytes]:
         if not width or not height:
             raise Malformed("a source without a size")
         return KeyHeader(
-            rate, lanes, model, fingerprint, tables, number, pts, width, height, tail
+            rate, lanes, fingerprint, tables, number, pts, width, height, tail
         ), fields.rest()
     reference = int.from_bytes(fields.raw(2), "little")
     number_after, pts_after, tail = (fields.leb(MAX_NUMBER) for _ in range(3))
-    return DeltaHeader(rate, lanes, model, reference, number_after, pts_after, tail), fields.rest()
+    return DeltaHeader(rate, lanes, reference, number_after, pts_after, tail), fields.rest()
 
 
 def _flags(header: KeyHeader | DeltaHeader, *, key: bool) -> int:
-    return key | RATES.index(header.rate) << 1 | LANES.index(header.lanes) << 3 | header.model << 6
+    return key | RATES.index(header.rate) << 1 | LANES.index(header.lanes) << 3
 
 
 def _leb(number: int) -> bytes:

@@ -2,7 +2,7 @@
 
     tests/vectors/heads/vectors.json          sizes, steps, view, dt of each frame, sha256 of each graph
     tests/vectors/heads/features.i8.gz        symbols int8 [frames, C, H, W] of a procedural match
-    tests/vectors/heads/<head>.f32.gz         the outputs float32 of frame 0, 1, ..., each in the manifest's order
+    tests/vectors/heads/<head>.f32.gz         the outputs float32, frame by frame in the manifest's order
 
 pytest and node read them: both runtimes must give equal ids and equal numbers to a small tolerance.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from core_network.catalogue import default_core
 from core_network.encoder import Encoder
@@ -47,7 +48,7 @@ def write_vectors(folder: Path) -> None:
     heads = {}
     for found in Registry(installed=False):
         runner = HeadRunner(found.folder, spec)
-        values = []
+        values: list[NDArray[np.float32]] = []
         for frame_symbols, dt in zip(symbols, times, strict=True):
             outputs = runner.run(spec.dequantise(frame_symbols, RATE), view.as_array(), dt)
             values.extend(outputs[output.name].ravel() for output in runner.manifest.outputs)

@@ -20,16 +20,16 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from core_network.catalogue import Core, default_core, shipped_cores
-from featurecast.commands.serve import _spec_document
-from featurecast.head_shelf import HeadShelf
+from core_network.catalogue import Core, default_core
 from stream.broadcast import Broadcast
 from stream.programme import CodedFeatures, FeatureEncoder
 from stream.server import create_app, serve
 from stream.source import Source, SourceFrame
 from stream.sources.base import Arrival
+from stream.spec_document import spec_documents
 from stream.video_encoder import VideoEncoder
 from task_heads.registry import Registry
+from task_heads.shelf import HeadShelf
 
 BITS = 16
 BLOCK = 32
@@ -120,7 +120,7 @@ def main() -> None:
         broadcast,
         Path(__file__).parents[2] / "viewer" / "web",
         HeadShelf(Registry(heads_folder=arguments.heads, installed=False), core.spec),
-        {shipped.spec.fingerprint: _spec_document(shipped) for shipped in shipped_cores()},
+        spec_documents(),
     )
     serve(app, port=arguments.port, on_ready=lambda address: print(address, file=sys.stdout, flush=True))
 

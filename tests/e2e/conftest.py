@@ -45,7 +45,7 @@ class Browser:
         )
 
     def send(self, command: str, **values: Any) -> Any:
-        """Carry out a command of browser.mjs and return its result; an error there is an AssertionError here."""
+        """Carry out a command of browser.mjs and return its result; its errors are ours."""
         assert self._process.stdin and self._process.stdout
         overdue = threading.Timer(_ANSWER_S, self._process.kill)
         overdue.start()
@@ -74,7 +74,8 @@ class Browser:
     def stats(self) -> dict[str, float]:
         """Return the figures of the diagnostics panel."""
         cells = "[...document.querySelectorAll('[data-stat]')]"
-        return dict(self.evaluate(f"Object.fromEntries({cells}.map((e) => [e.dataset.stat, Number(e.textContent)]))"))
+        pairs = self.evaluate(f"{cells}.map((cell) => [cell.dataset.stat, Number(cell.textContent)])")
+        return dict(pairs)
 
     def close(self) -> None:
         """End the browser."""

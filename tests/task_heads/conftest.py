@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 
 import numpy as np
@@ -76,3 +78,106 @@ def ball_maps():
         return maps[None]
 
     return make
+
+
+@pytest.fixture
+def small_spec():
+    from core_network.spec import RATES, FeatureSpec
+
+    return FeatureSpec(
+        name="small",
+        input_height=32,
+        input_width=64,
+        shape=(2, 4, 8),
+        stride=8,
+        symbol_max=15,
+        steps={rate: (1.0, 1.0) for rate in RATES},
+        weights_sha256="0" * 64,
+    )
+
+
+@pytest.fixture
+def write_head(tmp_path, small_spec):
+    """A function that writes the folder of a small head: it counts seconds and says how strong the
+    features are.
+
+    `change(document)` edits the manifest, `change_graph(model)` the ONNX model before its hash is taken.
+    """
+    onnx = pytest.importorskip(
+        "onnx", reason="small heads are made with onnx: pip install 'featurecast[train]'"
+    )
+    from onnx import TensorProto, helper
+
+    def write(name="counter", *, parent=None, change=None, change_graph=None):
+        value = helper.make_tensor_value_info
+        nodes = [
+            helper.make_node("ReduceMax", ["features"], ["top"], keepdims=0),
+            helper.make_node("Unsqueeze", ["top", "zero"], ["top1"]),
+            helper.make_node("Add", ["seconds", "dt"], ["seconds_next"]),
+            helper.make_node("Concat", ["top1", "seconds_next", "gain", "one"], ["flat"], axis=0),
+            helper.make_node("Reshape", ["flat", "shape"], ["point"]),
+        ]
+        graph = helper.make_graph(
+            nodes,
+            "small",
+            [
+                value("features", TensorProto.FLOAT, [1, 2, 4, 8]),
+                value("dt", TensorProto.FLOAT, [1]),
+                value("gain", TensorProto.FLOAT, [1]),
+                value("seconds", TensorProto.FLOAT, [1]),
+            ],
+            [value("point", TensorProto.FLOAT, [1, 4]), value("seconds_next", TensorProto.FLOAT, [1])],
+            [
+                helper.make_tensor("zero", TensorProto.INT64, [1], [0]),
+                helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0]),
+                helper.make_tensor("shape", TensorProto.INT64, [2], [1, 4]),
+            ],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+        if change_graph:
+            change_graph(model)
+        content = model.SerializeToString()
+        document = {
+            "format": 1,
+            "name": name,
+            "title": "Counter",
+            "description": "Counts seconds.",
+            "version": "1.0.0",
+            "licence": "Apache-2.0",
+            "spec": {"name": "small", "fingerprint": small_spec.fingerprint, "shape": [2, 4, 8]},
+            "model": {
+                "file": "head.onnx",
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "size": len(content),
+            },
+            "inputs": {"features": True, "dt": True},
+            "state": [{"name": "seconds", "output": "seconds_next", "shape": [1], "init": 0.5}],
+            "settings": [
+                {"name": "gain", "title": "Gain", "type": "number", "min": 0.0, "max": 2.0, "default": 1.0}
+            ],
+            "outputs": [{"name": "point", "shape": [1, 4], "columns": ["x", "y", "score", "valid"]}],
+            "statistics": [
+                {
+                    "name": "seconds",
+                    "title": "Seconds",
+                    "unit": "s",
+                    "definition": "Seconds since the reset, from one half.",
+                    "output": "point",
+                    "column": "y",
+                }
+            ],
+            "draw": [
+                {"kind": "points", "output": "point"},
+                {"kind": "text", "corner": "top_left", "template": "{seconds} s"},
+            ],
+        }
+        if change:
+            change(document)
+        folder = (parent or tmp_path) / name
+        folder.mkdir(parents=True)
+        (folder / "head.onnx").write_bytes(content)
+        (folder / "head.json").write_text(json.dumps(document))
+        return folder
+
+    assert onnx
+    return write

@@ -68,7 +68,7 @@ function clearOverlay() {
 
 const diagnostics = /** @type {HTMLDetailsElement} */ (byId('diagnostics'));
 new DiagnosticsPanel(byId('figures'), () => figures.printed());
-const statistics = new StatisticsPanel(byId('statistics-section'), byId('statistics'));
+const statistics = new StatisticsPanel(byId('statistics-section'));
 const picker = new HeadPicker(byId('heads'), byId('heads-empty'), {
   turn: (name, on) => heads.turn(name, on),
   set: (head, name, value) => heads.set(head, name, value),
@@ -112,6 +112,8 @@ function remember(names) {
 
 // ---- what the server offers ----
 
+const UNKNOWN_SPEC = 'The broadcast carries features that this server does not describe; the video plays without overlays.';
+
 let catalogueRead = false;
 let fingerprint = '';
 let lastRead = -Infinity;
@@ -127,19 +129,21 @@ async function readDocuments() {
     if (!catalogueRead) {
       catalogueRead = true;
       const wanted = new URL(location.href).searchParams.get('heads')?.split(',') ?? [];
-      for (const name of wanted) heads.turn(name, features);
+      for (const name of wanted) heads.turn(name, true);
     }
-    if (status.spec && status.spec !== fingerprint) {
-      const answer = await fetchSpec(status.spec);
-      fingerprint = status.spec;
-      featuresWorker.postMessage({ kind: 'spec', answer });
-      const [inputHeight, inputWidth] = answer.spec.input;
-      heads.setSpec({ fingerprint, inputWidth, inputHeight });
-    }
-    say('spec', '');
+    if (status.spec && status.spec !== fingerprint) await readSpec(status.spec);
   } catch {
     // The connection says that the server is away; the next join reads them again.
   }
+}
+
+/** @param {string} wanted fingerprint of the stream's features */
+async function readSpec(wanted) {
+  const answer = await fetchSpec(wanted);
+  fingerprint = wanted;
+  featuresWorker.postMessage({ kind: 'spec', answer });
+  const [inputHeight, inputWidth] = answer.spec.input;
+  heads.setSpec({ fingerprint, inputWidth, inputHeight });
 }
 
 featuresWorker.onmessage = ({ data }) => {
@@ -160,8 +164,9 @@ function frameArrived({ rtpTimestamp, bytes, label, problem }) {
   if (problem) figures.featuresRefused += 1;
   if (problem === 'unknown_spec' || problem === 'unknown_tables') {
     const since = performance.now() - lastRead;
+    // Right after a join the answer may still be on its way.
+    if (since > 1000) say('spec', UNKNOWN_SPEC);
     if (since > 2000) readDocuments();
-    if (fingerprint && since > 500) say('spec', 'The broadcast carries features of a core that this server does not describe; the video plays without overlays.');
   } else if (label) {
     say('spec', '');
   }
@@ -200,6 +205,7 @@ function frameShown(_now, { rtpTimestamp: announced }) {
   const shown = chosenManifests()
     .filter((manifest) => tables.has(manifest.name))
     .map((manifest) => ({ result: resultOf(manifest, tables.get(manifest.name) ?? {}, label), labels: manifest.labels ?? [] }));
+  stage.followPixelRatio();
   onScreen = { shown, source: label };
   drawResults(stage.context, shown, label, stage.unit);
   if (shown.length && !figures.firstOverlayMs) figures.firstOverlayMs = performance.now() - connection.postedAt;

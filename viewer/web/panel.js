@@ -135,13 +135,9 @@ export class StatisticsPanel {
   #values = new Map();
   #timer = 0;
 
-  /**
-   * @param {HTMLElement} section hidden while there is nothing to show
-   * @param {HTMLElement} body
-   */
-  constructor(section, body) {
+  /** @param {HTMLElement} section hidden while there is nothing to show */
+  constructor(section) {
     this.section = section;
-    this.body = body;
   }
 
   /** @param {Manifest[]} manifests of the heads that are on */
@@ -151,7 +147,7 @@ export class StatisticsPanel {
     this.#shape = shape;
     this.#values = new Map([...this.#values].filter(([name]) => manifests.some((manifest) => manifest.name === name)));
     const tables = manifests.flatMap((manifest) => tablesOf(manifest).map((table) => this.#table(manifest, table)));
-    this.body.replaceChildren(...tables);
+    this.section.replaceChildren(...tables);
     this.section.hidden = !tables.length;
     this.#refresh();
   }
@@ -184,7 +180,7 @@ export class StatisticsPanel {
 
   #refresh() {
     this.#timer = 0;
-    for (const cell of /** @type {NodeListOf<HTMLElement>} */ (this.body.querySelectorAll('[data-statistic]'))) {
+    for (const cell of /** @type {NodeListOf<HTMLElement>} */ (this.section.querySelectorAll('[data-statistic]'))) {
       const [head, name] = (cell.dataset.statistic ?? '').split('.');
       const value = this.#values.get(head)?.[name];
       if (value === undefined) {

@@ -7,6 +7,7 @@ export class Stage {
   /** @type {'contain' | 'cover'} */
   #fit = 'contain';
   #unit = 1;
+  #ratio = 0;
 
   /**
    * @param {{player: HTMLElement, stage: HTMLElement, video: HTMLVideoElement, canvas: HTMLCanvasElement}} elements
@@ -24,7 +25,6 @@ export class Stage {
     video.addEventListener('resize', () => this.layOut());
     video.addEventListener('loadedmetadata', () => this.layOut());
     document.addEventListener('fullscreenchange', () => this.layOut());
-    this.#watchPixelRatio();
     this.layOut();
   }
 
@@ -57,7 +57,8 @@ export class Stage {
     canvas.style.top = `${rectangle.top}px`;
     canvas.style.width = `${rectangle.width}px`;
     canvas.style.height = `${rectangle.height}px`;
-    const size = canvasSize(rectangle, window.devicePixelRatio);
+    this.#ratio = window.devicePixelRatio;
+    const size = canvasSize(rectangle, this.#ratio);
     this.#unit = rectangle.width > 0 ? size.width / rectangle.width : 1;
     if (canvas.width === size.width && canvas.height === size.height) return;
     canvas.width = size.width;
@@ -69,13 +70,9 @@ export class Stage {
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
-  /** There is no event for the ratio itself: a media query of the ratio now tells when it is left. */
-  #watchPixelRatio() {
-    const query = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
-    query.addEventListener('change', () => {
-      this.layOut();
-      this.#watchPixelRatio();
-    }, { once: true });
+  /** To be called before drawing: nothing tells reliably that the window moved to a screen of other pixels. */
+  followPixelRatio() {
+    if (window.devicePixelRatio !== this.#ratio) this.layOut();
   }
 
   get isFull() {

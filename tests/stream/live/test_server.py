@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from stream.server import PortInUse, create_app, serve
+from stream.source import Source, SourceError
 from tests.stream.live.peers import joined, offer, post
 from tests.stream.live.rig import Heads, Live, make_broadcast, numbered_source, serving, until
 
@@ -108,7 +110,7 @@ async def test_every_truncation_of_an_offer_is_refused_or_answered_and_nothing_s
     monkeypatch.setattr("stream.session._CONNECT_S", 0.2)
     connection, sdp = await offer("audio", "video")
     lines = sdp.splitlines(keepends=True)
-    for count in range(0, len(lines), 3):
+    for count in range(0, len(lines), 8):
         assert (await post(live.whep, "".join(lines[:count]))).status_code in (201, 400, 406)
         without_one = "".join(lines[:count] + lines[count + 1 :])
         assert (await post(live.whep, without_one)).status_code in (201, 400, 406)
@@ -189,6 +191,12 @@ async def test_options_tell_browsers_what_they_may_do(page: Path) -> None:
         assert "If-Match" in response.headers["access-control-allow-headers"]
 
 
+async def test_publishers_are_told_that_there_is_no_whip(page: Path) -> None:
+    async with idle(page) as http:
+        response = await http.post("/whip", content="v=0", headers={"Content-Type": SDP})
+        assert (response.status_code, "WHIP" in response.json()["detail"]) == (501, True)
+
+
 @pytest.mark.parametrize("path", ["/", "/whep/none", "/player.mjs", "/api/status", "/nothing", "/heads"])
 async def test_every_response_is_fit_for_cross_origin_isolation(page: Path, path: str) -> None:
     async with idle(page) as http:
@@ -262,12 +270,20 @@ async def test_status_readiness_and_metrics_tell_what_flows(live: Live, http: ht
 
 async def test_a_stalled_source_is_not_ready(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream.broadcast._STALLED_S", 0.3)
-    async with serving(page, lambda: numbered_source(5, OSError("the camera hung up"))) as live:
-        await until(lambda: not live.broadcast.live)
+    opening = chain([numbered_source(5, OSError("the camera hung up"))], repeat(None))
+
+    def opened() -> Source:
+        source = next(opening)
+        if source is None:
+            raise SourceError("the camera is away")
+        return source
+
+    async with serving(page, opened) as live:
+        await until(lambda: live.broadcast.status()["state"] == "restarting")
         async with httpx.AsyncClient() as http:
             ready = await http.get(f"{live.url}/readyz")
         assert ready.status_code == 503
-        assert "the camera hung up" in ready.json()["detail"]
+        assert "the camera" in ready.json()["detail"]
 
 
 def test_a_port_in_use_is_told_in_one_line(page: Path) -> None:
