@@ -17,5 +17,5 @@ export default [
   },
   { files: ['viewer/web/**/*.js'], ignores: ['viewer/web/*_worker.js'], languageOptions: { globals: globals.browser } },
   { files: ['viewer/web/*_worker.js'], languageOptions: { globals: globals.worker } },
-  { files: ['tests/**/*.mjs', '*.mjs'], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
+  { files: ['evaluation/**/*.mjs', 'tests/**/*.mjs', '*.mjs'], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
 ];

@@ -1,6 +1,6 @@
 /**
- * Drives one headless Chromium for pytest: a JSON command per line on stdin, its outcome per line on stdout.
- * Usage: node browser.mjs PATH_OF_CHROMIUM
+ * Drives one headless Chromium: a JSON command per line on stdin, its outcome per line on stdout.
+ * Usage: node chromium.mjs PATH_OF_CHROMIUM
  */
 
 import { createInterface } from 'node:readline';

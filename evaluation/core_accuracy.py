@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core_network.catalogue import Core
-from evaluation.detection import BallScore, average_precision, ball_score
+from core_network.training.detection import BallScore, average_precision, ball_score
 from evaluation.report_stills import LabelledStill, report_stills
 from viewer.headless import view
 

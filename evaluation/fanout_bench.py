@@ -39,7 +39,7 @@ from stream.source import Source, SourceFrame
 from stream.sources.base import Arrival
 from stream.video_encoder import VideoEncoder, VideoUnit
 
-__all__ = ["FEATURE_BYTES", "Load", "added_cpu_percent", "compare", "measure"]
+__all__ = ["FEATURE_BYTES", "Load", "added_cpu_percent", "compare", "main", "measure"]
 
 WIDTH, HEIGHT, FPS = 1280, 720, 25
 FEATURE_BYTES = 4000

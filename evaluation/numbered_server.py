@@ -27,11 +27,31 @@ from task_heads.registry import Registry
 from task_heads.shelf import HeadShelf
 from viewer.vendor_files import VENDOR_FOLDER
 
-__all__ = ["BITS", "BLOCK", "numbered"]
+__all__ = ["BITS", "BLOCK", "RECORDER", "numbered"]
 
 BITS = 16
 BLOCK = 32
 """Side of the block of one bit (px)."""
+
+RECORDER = f"""
+window.recorded = [];
+const canvas = document.createElement('canvas');
+canvas.width = {BITS * BLOCK};
+canvas.height = {BLOCK};
+const context = canvas.getContext('2d', {{ willReadFrequently: true }});
+document.addEventListener('featurecast:frame', ({{ detail }}) => {{
+  const picture = new VideoFrame(document.getElementById('video'));
+  context.drawImage(picture, 0, 0);
+  const pictureTimestamp = picture.metadata().rtpTimestamp;
+  picture.close();
+  const row = context.getImageData(0, {BLOCK // 2}, canvas.width, 1).data;
+  let burnt = 0;
+  for (let bit = 0; bit < {BITS}; bit++) if (row[(bit * {BLOCK} + {BLOCK // 2}) * 4] > 120) burnt += 2 ** bit;
+  window.recorded.push({{ burnt, pictureTimestamp, at: performance.now(), ...detail }});
+}});
+"""
+"""For the page: keeps what the player says of every shown frame, with the number that the picture shows
+at that moment, and the timestamp of that picture."""
 
 
 def numbered(source: Source) -> Source:

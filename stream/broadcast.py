@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stream.source import Source
     from stream.video_encoder import VideoUnit
 
-__all__ = ["Broadcast"]
+__all__ = ["Broadcast", "PictureCoder"]
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["CodedFeatures", "FeatureCoder", "FeatureLane", "Ticket"]
 
 _LEAST_BUDGET_S = 0.12
-_MOST_BUDGET_S = 0.5
+_MOST_BUDGET_S = 1.0
+_RETRY_S = 0.5
 
 
 class CodedFeatures(Protocol):
@@ -98,12 +99,15 @@ class FeatureLane:
         """Take over the coder: only this lane's thread calls it from now on."""
         self._coder = coder
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="features")
-        self._expected_s = 0.0
+        self._expected_s = self._deviation_s = 0.0
+        self._last_run = 0.0
         self._key_is_lost = False
 
     def submit(self, frame: SourceFrame, loop: asyncio.AbstractEventLoop, *, force_key: bool) -> Ticket:
         """Queue a frame from any thread, in frame order; await the ticket's features on `loop`."""
-        budget_s = max(_LEAST_BUDGET_S, min(2 * self._expected_s, _MOST_BUDGET_S))
+        # Mean and deviation as in TCP's retransmission timer (RFC 6298): slow is fine, uneven needs room.
+        usual_s = self._expected_s + 4 * self._deviation_s
+        budget_s = max(_LEAST_BUDGET_S, min(usual_s, _MOST_BUDGET_S))
         ticket = Ticket(loop, time.monotonic() + budget_s)
         self._thread.submit(self._encode, frame, ticket, force_key)
         return ticket
@@ -115,9 +119,9 @@ class FeatureLane:
     def _encode(self, frame: SourceFrame, ticket: Ticket, force_key: bool) -> None:
         began = time.monotonic()
         force_key = force_key or self._key_is_lost
-        if ticket.closed or began + self._expected_s > ticket.deadline:
-            # Forget a slow spell bit by bit, or one hiccup would end the features for good.
-            self._expected_s *= 0.9
+        # Now and then a frame is tried whatever is expected, or one slow spell would end them for good.
+        hopeless = began + self._expected_s > ticket.deadline and began - self._last_run < _RETRY_S
+        if ticket.closed or hopeless:
             self._key_is_lost = force_key
             ticket.settle(None)
             return
@@ -126,8 +130,10 @@ class FeatureLane:
         except Exception as error:
             ticket.settle(None, error)
             return
-        took_s = time.monotonic() - began
-        self._expected_s += 0.2 * (took_s - self._expected_s)
+        self._last_run = time.monotonic()
+        took_s = self._last_run - began
+        self._deviation_s += 0.25 * (abs(took_s - self._expected_s) - self._deviation_s)
+        self._expected_s += 0.25 * (took_s - self._expected_s)
         ticket.took_ms = took_s * 1000
         sent = ticket.settle(coded)
         self._key_is_lost = coded.key and not sent

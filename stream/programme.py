@@ -16,6 +16,7 @@ from core_network.encoder import Encoder
 from core_network.prepare import prepare
 from stream.bitstream import BitstreamEncoder, EntropyTables
 from stream.carriage import insert
+from stream.scene_cuts import SceneCuts
 from stream.source import SourceFrame
 from stream.sync import KeySchedule
 from stream.video_encoder import VideoEncoder, VideoUnit
@@ -75,12 +76,14 @@ class FeatureEncoder:
         self._encoder = Encoder(core, threads)
         self._bitstream = BitstreamEncoder(core.spec, self.tables, rate, key_interval)
         self._reformatter = VideoReformatter()
+        self._cuts = SceneCuts()
 
     def encode(self, frame: SourceFrame, *, force_key: bool) -> CodedFeatures:
-        """Return the coded features of one frame; `force_key` makes them stand alone."""
+        """Return the coded features of one frame; `force_key` or a scene cut makes them stand alone."""
         image, prepare_ms = self.prepare(frame)
+        cut = self.scene_changed(image)
         latent, core_ms = self.latent(image)
-        return self.code(frame, latent, force_key=force_key, prepare_ms=prepare_ms, core_ms=core_ms)
+        return self.code(frame, latent, force_key=force_key or cut, prepare_ms=prepare_ms, core_ms=core_ms)
 
     def prepare(self, frame: SourceFrame) -> tuple[NDArray[np.uint8], float]:
         """Return the core's input [H, W, 3] and the milliseconds it took."""
@@ -93,6 +96,10 @@ class FeatureEncoder:
             self._reformatter,
         )
         return image, _ms_since(started)
+
+    def scene_changed(self, image: NDArray[np.uint8]) -> bool:
+        """Return whether a new scene begins with this prepared image; call it once per frame, in order."""
+        return self._cuts.is_cut(image)
 
     def latent(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
         """Return the latent [C, h, w] of a prepared image and the milliseconds it took."""
@@ -194,16 +201,31 @@ class ProgrammeEncoder:
         (unit,) = self._video.encode(frame.picture, frame.pts, key)
         return unit
 
-    def _latent(self, frame: SourceFrame) -> tuple[NDArray[np.float32], float, float]:
+    def _latent(self, frame: SourceFrame) -> _Latent:
         image, prepare_ms = self._features.prepare(frame)
-        latent, core_ms = self._features.latent(image)
-        return latent, prepare_ms, core_ms
+        cut = self._features.scene_changed(image)
+        values, core_ms = self._features.latent(image)
+        return _Latent(values, cut, prepare_ms, core_ms)
 
-    def _code(
-        self, frame: SourceFrame, latent: Future[tuple[NDArray[np.float32], float, float]], key: bool
-    ) -> CodedFeatures:
-        values, prepare_ms, core_ms = latent.result()
-        return self._features.code(frame, values, force_key=key, prepare_ms=prepare_ms, core_ms=core_ms)
+    def _code(self, frame: SourceFrame, pending: Future[_Latent], key: bool) -> CodedFeatures:
+        latent = pending.result()
+        return self._features.code(
+            frame,
+            latent.values,
+            force_key=key or latent.cut,
+            prepare_ms=latent.prepare_ms,
+            core_ms=latent.core_ms,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Latent:
+    """What the core's thread hands to the bitstream's."""
+
+    values: NDArray[np.float32]
+    cut: bool
+    prepare_ms: float
+    core_ms: float
 
 
 def _ms_since(started: float) -> float:

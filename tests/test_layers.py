@@ -94,6 +94,7 @@ def test_all_lists_what_a_module_offers(name: str) -> None:
         key
         for key, value in vars(module).items()
         if not key.startswith("_")
+        and key != "main"  # of a module that is run with python -m
         and isinstance(value, type | types.FunctionType)
         and value.__module__ == name
     }

@@ -22,16 +22,12 @@ from task_heads.manifest import BoxesDraw, Manifest
 from task_heads.registry import FoundHead, Registry
 from task_heads.result import result_from
 from task_heads.runner import HeadRunner, run_order
-from viewer.inputs import EncodedInput, FileInput, Input, ViewedFrame, is_whep_url
+from viewer.inputs import EncodedInput, FileInput, Input, ViewedFrame, ViewError, is_whep_url
 from viewer.outputs import HeadResult, MotFile, OutputFile, OverlayVideo, ResultsFile, SeenFrame
 
 __all__ = ["ViewError", "ViewSummary", "view"]
 
 _PROGRESS_S = 0.5
-
-
-class ViewError(ValueError):
-    """What the user asked for cannot be viewed: one clear line, exit 2."""
 
 
 @dataclass
@@ -65,7 +61,7 @@ def view(
     `mot`: MOT lines (needs exactly one head with ids); `video`: overlay MP4. `frames` stops after that many
     frames (of a WHEP stream, counted from the first with features); `keep_all` is `--all`.
     `on_progress(frames_done)` is called about twice a second.
-    Raises ViewError, SourceError, WhepError or HeadError (all ValueError, one line, exit 2).
+    Raises ViewError, SourceError or HeadError (all ValueError, one line, exit 2).
     """
     chosen = _Chosen(heads)
     mot_head = chosen.with_ids() if mot else ""
@@ -97,9 +93,9 @@ def _view_frames(
 ) -> None:
     told = time.monotonic()
     for frame in seen:
-        if seen.joins_late and not summary.frames_with_features and frame.payload is None:
-            continue
         result = heads.run(frame)
+        if seen.joins_late and not summary.frames_with_features and result.number is None:
+            continue
         for output in outputs:
             output.add(result)
         summary.frames += 1
@@ -212,7 +208,12 @@ class _Heads:
         return SeenFrame(frame.picture, frame.pts, features.number, features.pts, frame.name, *size, results)
 
     def report(self) -> None:
-        """Add time and trouble to the summary."""
+        """Add time and trouble to the summary; raises ViewError when nothing at all could be decoded."""
+        if self._undecodable and not self._summary.frames_with_features:
+            raise ViewError(
+                f"none of {self._undecodable} frames' features could be decoded: {self._reason}; "
+                "encode the source again or install the version that wrote it"
+            )
         ran = max(1, self._summary.frames_with_features)
         self._summary.head_ms = {name: round(total * 1e3 / ran, 3) for name, total in self._elapsed_s.items()}
         if self._undecodable:

@@ -18,7 +18,7 @@ from stream.file_reader import FileReader
 from stream.programme import CodedFeatures, FeatureEncoder
 from stream.source import SourceFrame, open_source
 
-__all__ = ["EncodedInput", "FileInput", "Input", "ViewedFrame", "is_whep_url"]
+__all__ = ["EncodedInput", "FileInput", "Input", "ViewError", "ViewedFrame", "is_whep_url"]
 
 _MEDIA_SUFFIXES = (
     ".mp4",
@@ -35,6 +35,10 @@ _MEDIA_SUFFIXES = (
     ".mjpeg",
 )
 _PENDING_FRAMES = 3
+
+
+class ViewError(ValueError):
+    """What the user asked for cannot be viewed: one clear line, exit 2."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from core_network.spec import FeatureSpec
 from stream.bitstream import EntropyTables
-from stream.client import ReceivedFrame, watch
+from stream.client import ReceivedFrame, WhepError, watch
 from stream.file_reader import shipped_tables
 from stream.sync import CLOCK_RATE, Timeline
-from viewer.inputs import ViewedFrame
+from viewer.inputs import ViewedFrame, ViewError
 
 __all__ = ["WhepInput"]
 
@@ -30,7 +30,7 @@ class WhepInput:
     fps = 30.0
 
     def __init__(self, url: str) -> None:
-        """Prepare to join `url`; joining happens with the first frame and raises WhepError there."""
+        """Prepare to join `url`; joining happens with the first frame and raises ViewError there."""
         self.warnings: list[str] = []
         self.known = _served_tables(url) + shipped_tables()
         self._loop = asyncio.new_event_loop()
@@ -47,6 +47,8 @@ class WhepInput:
                 received = self._next()
             except StopAsyncIteration:
                 return
+            except WhepError as error:
+                raise ViewError(str(error)) from error
             picture = received.picture
             ticks = None
             if picture.pts is not None and picture.time_base:

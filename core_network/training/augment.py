@@ -13,9 +13,6 @@ from core_network.training.stills import Still
 
 __all__ = ["Sample", "full_view", "random_view"]
 
-FULL_SHARE = 0.4
-"""Share of samples that show the whole picture, as the encoder will see it."""
-
 
 @dataclass(frozen=True)
 class Sample:
@@ -34,10 +31,13 @@ def full_view(still: Still, width: int, height: int, flip: bool = False) -> Samp
     )
 
 
-def random_view(still: Still, width: int, height: int, rng: np.random.Generator) -> Sample:
-    """Return the whole picture or a zoomed-in part (1 to 2.3 times), mirrored half of the time."""
+def random_view(still: Still, width: int, height: int, rng: np.random.Generator, full_share: float) -> Sample:
+    """Return the whole picture (with probability `full_share`) or a part, zoomed in 1 to 2.3 times.
+
+    Half of them are mirrored.
+    """
     flip = bool(rng.random() < 0.5)
-    if rng.random() < FULL_SHARE:
+    if rng.random() < full_share:
         return full_view(still, width, height, flip)
     pixels = still.pixels()
     full_height, full_width = pixels.shape[:2]

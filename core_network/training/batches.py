@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -15,28 +15,34 @@ from core_network.training.network import normalise
 from core_network.training.stills import Still
 from core_network.training.targets import Targets, make_targets
 
-__all__ = ["Batch", "batches", "photometric"]
+__all__ = ["Batch", "Feed", "batches", "photometric"]
 
 Batch = tuple[Tensor, dict[str, Tensor]]
 
 
-def _one(
-    pools: Mapping[str, Sequence[Still]],
-    mix: Mapping[str, float],
-    size: int,
-    shape: tuple[int, int],
-    seed: int,
-    step: int,
-) -> Batch:
-    rng = np.random.default_rng([seed, step])
-    names = [name for name in mix if pools.get(name)]
-    weights = np.array([mix[name] for name in names])
+@dataclass(frozen=True)
+class Feed:
+    """Where samples come from: pictures by source, each source's share, how many are shown whole."""
+
+    pools: Mapping[str, Sequence[Still]]
+    mix: Mapping[str, float]
+    full_share: float
+    size: int
+    shape: tuple[int, int]
+    seed: int
+
+
+def _one(feed: Feed, step: int) -> Batch:
+    rng = np.random.default_rng([feed.seed, step])
+    names = [name for name in feed.mix if feed.pools.get(name)]
+    weights = np.array([feed.mix[name] for name in names])
     images, targets = [], []
-    for name in rng.choice(names, size, p=weights / weights.sum()):
-        pool = pools[str(name)]
-        sample = random_view(pool[int(rng.integers(len(pool)))], shape[1], shape[0], rng)
+    for name in rng.choice(names, feed.size, p=weights / weights.sum()):
+        pool = feed.pools[str(name)]
+        still = pool[int(rng.integers(len(pool)))]
+        sample = random_view(still, feed.shape[1], feed.shape[0], rng, feed.full_share)
         images.append(sample.image)
-        targets.append(make_targets(sample.people, sample.balls, *shape))
+        targets.append(make_targets(sample.people, sample.balls, *feed.shape))
     maps = {
         f.name: torch.from_numpy(np.stack([np.asarray(getattr(t, f.name), np.float32) for t in targets]))
         for f in fields(Targets)
@@ -59,22 +65,14 @@ def photometric(x: Tensor, rng: np.random.Generator) -> Tensor:
     return x.clamp_(-2, 2)
 
 
-def batches(
-    pools: Mapping[str, Sequence[Still]],
-    mix: Mapping[str, float],
-    size: int,
-    shape: tuple[int, int],
-    seed: int,
-    first: int,
-    last: int,
-) -> Iterator[tuple[int, Batch]]:
+def batches(feed: Feed, first: int, last: int) -> Iterator[tuple[int, Batch]]:
     """Yield (step, batch) for first <= step < last; the next two are made meanwhile in another thread."""
     with ThreadPoolExecutor(1) as pool:
         waiting: list[tuple[int, Future[Batch]]] = []
         step = first
         while step < last or waiting:
             while step < last and len(waiting) < 3:
-                waiting.append((step, pool.submit(_one, pools, mix, size, shape, seed, step)))
+                waiting.append((step, pool.submit(_one, feed, step)))
                 step += 1
             at, future = waiting.pop(0)
             yield at, future.result()

@@ -17,13 +17,16 @@ __all__ = ["Stage", "TrainingConfig"]
 class Stage:
     """One part of the schedule; the learning rate falls as a cosine from `learning_rate` to 2 % of it.
 
-    `mix` gives the share of each source of pictures. A stage with `rate_weight` (loss per kB) quantises.
+    `mix` gives the share of each source of pictures, `full_share` how many are shown whole, as the encoder
+    will see them, `box_weight` the weight of the box loss. With `rate_weight` (loss per kB) it quantises.
     """
 
     name: str
     steps: int
     learning_rate: float
     mix: dict[str, float]
+    full_share: float = 0.55
+    box_weight: float = 3.0
     rate_weight: float = 0.0
     imitation: float = 0.0
     reconstruction: float = 0.0

@@ -39,7 +39,9 @@ def _giou(a: Tensor, b: Tensor) -> Tensor:
     return overlap / union.clamp(min=1e-6) - (hull - union) / hull.clamp(min=1e-6)
 
 
-def task_loss(people: Tensor, ball: Tensor, target: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+def task_loss(
+    people: Tensor, ball: Tensor, target: Mapping[str, Tensor], box_weight: float = 3.0
+) -> tuple[Tensor, dict[str, float]]:
     """Return the sum of the people and ball losses and its parts; maps as `ProbeHeads` gives them."""
     people, ball = people.float(), ball.float()
     heat = focal_loss(people[:, 0], target["heat"], target["people_known"])
@@ -60,7 +62,7 @@ def task_loss(people: Tensor, ball: Tensor, target: Mapping[str, Tensor]) -> tup
     found = torch.stack([x, y], 1).permute(0, 2, 3, 1)[where]
     at = target["ball_centre"].permute(0, 2, 3, 1)[where]
     offset = (found - at).abs().sum() / max(len(at), 1)
-    loss = heat + 2.0 * giou + 0.5 * l1 + ball_heat + 0.5 * offset
+    loss = heat + box_weight * giou + 0.5 * l1 + ball_heat + 0.5 * offset
     parts = {"people": heat.item(), "box": giou.item(), "ball": ball_heat.item(), "offset": offset.item()}
     return loss, parts
 

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from core_network.training.batches import batches
+from core_network.training.batches import Feed, batches
 from core_network.training.config import Stage, TrainingConfig
 from core_network.training.memory import keep_freed_memory
 from core_network.training.network import CoreNetwork
@@ -141,10 +141,9 @@ class _Run:
             self.optimiser = self._fresh_optimiser()
         started, smooth = time.monotonic(), dict[str, float]()
         self.model.train()
-        feed = batches(
-            self.pools, stage.mix, self.config.batch, self.config.input, self.config.seed, first, end
-        )
-        for step, (x, target) in feed:
+        c = self.config
+        feed = Feed(self.pools, stage.mix, stage.full_share, c.batch, c.input, c.seed)
+        for step, (x, target) in batches(feed, first, end):
             self._set_rate(stage, step - begin)
             loss, parts = loss_of(x, target, step)
             self.optimiser.zero_grad()
@@ -171,7 +170,7 @@ class _Run:
         self, stage: Stage
     ) -> Callable[[Tensor, Mapping[str, Tensor], int], tuple[Tensor, dict[str, float]]]:
         if not stage.rate_weight:
-            return lambda x, target, step: self.model.free_loss(x, target)
+            return lambda x, target, step: self.model.free_loss(x, target, stage)
         if self.free is None:
             self.free = copy.deepcopy(self.average.core.state_dict())
         teacher = CoreNetwork(self.config.architecture)

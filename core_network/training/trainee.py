@@ -32,10 +32,12 @@ class Trainee(nn.Module):
             nn.Conv2d(architecture.channels, 128, 3, 1, 1), nn.ReLU(inplace=True), nn.Conv2d(128, wide + 3, 1)
         )
 
-    def free_loss(self, x: Tensor, target: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    def free_loss(
+        self, x: Tensor, target: Mapping[str, Tensor], stage: Stage
+    ) -> tuple[Tensor, dict[str, float]]:
         """Return the task loss on unquantised latents and its parts."""
         people, ball = self.probes(self.core(x))
-        return task_loss(people, ball, target)
+        return task_loss(people, ball, target, stage.box_weight)
 
     def rate_loss(
         self,
@@ -54,7 +56,7 @@ class Trainee(nn.Module):
         latent = self.core(x)
         received = quantised(latent, float(rng.choice(list(STEP_SHARES), p=list(STEP_SHARES.values()))))
         people, ball = self.probes(received)
-        loss, parts = task_loss(people, ball, target)
+        loss, parts = task_loss(people, ball, target, stage.box_weight)
         noise = (
             torch.rand(latent.shape, generator=torch.Generator().manual_seed(int(rng.integers(2**31)))) - 0.5
         )

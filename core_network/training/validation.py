@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core_network.training.augment import full_view
+from core_network.training.detection import average_precision, ball_score, box_iou
 from core_network.training.losses import box_from_maps
 from core_network.training.network import normalise
 from core_network.training.stills import Still
 from core_network.training.targets import STRIDE
-from evaluation.detection import average_precision, ball_score, box_iou
 
 __all__ = ["decode_balls", "decode_people", "validate"]
 

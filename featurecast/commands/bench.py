@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core_network.dataroot import data_root
-from evaluation.bench import BENCHES, markdown, run_benches, update_results
-from evaluation.provenance import provenance
+from evaluation.bench.provenance import provenance
+from evaluation.bench.runner import BENCHES, markdown, run_benches, update_results
 from featurecast.refusal import refuse
 
 __all__ = ["configure", "run"]

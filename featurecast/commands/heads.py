@@ -8,7 +8,7 @@ from pathlib import Path
 from core_network.catalogue import default_core
 from featurecast.refusal import Refusal, refuse
 from task_heads.conformance import check_head
-from task_heads.manifest import HeadError
+from task_heads.manifest import MANIFEST_FILE, MODEL_FILE, HeadError
 from task_heads.registry import Registry
 
 __all__ = ["configure", "run"]
@@ -42,8 +42,8 @@ def _list(folder: Path | None) -> int:
 
 
 def _check(folder: Path) -> int:
-    if not folder.is_dir():
-        raise Refusal(f"{folder}: expected the folder of a head, with head.json and head.onnx")
+    if not (folder / MANIFEST_FILE).is_file():
+        raise Refusal(f"{folder}: expected the folder of a head, with {MANIFEST_FILE} and {MODEL_FILE}")
     with refuse(HeadError):
         found = check_head(folder, default_core().spec)
     for problem in found.problems:

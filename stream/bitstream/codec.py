@@ -5,6 +5,7 @@ symbols [C, H, W] -> walk(contexts) -> passes -> choice of lanes -> rANS -> head
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ __all__ = ["BitstreamDecoder", "BitstreamEncoder", "EncodedFeatures", "FeatureFr
 
 _SHORT = 8
 """Hex digits of a fingerprint on the wire."""
+_MAX_SYMBOLS = 1 << 18
+"""Most symbols of a frame: any of so many can be coded in the steps that decoders allow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +98,7 @@ class BitstreamEncoder:
         if key is None:
             fields = header.KeyHeader(
                 self.rate, coded.lanes, self.spec.fingerprint[:_SHORT], self.tables.id,
-                number, pts, *source_size, coded.tail_steps,
+                number, pts, *source_size, coded.split,
             )  # fmt: skip
             payload = header.seal(fields.to_bytes() + coded.symbols, 0)
             reference = Reference(self._grid, truth.values)
@@ -104,7 +107,7 @@ class BitstreamEncoder:
         first = key.fields
         delta = header.DeltaHeader(
             self.rate, coded.lanes, first.number & 0xFFFF, number - first.number, pts - first.pts,
-            coded.tail_steps,
+            coded.split,
         )  # fmt: skip
         return EncodedFeatures(header.seal(delta.to_bytes() + coded.symbols, key.checksum), False)
 
@@ -127,9 +130,8 @@ class BitstreamEncoder:
         if not (0 <= number <= header.MAX_NUMBER and 0 <= pts <= header.MAX_NUMBER):
             raise ValueError(f"number and pts: expected 0 to 2**53 - 1, got {number} and {pts}")
         if not all(1 <= side <= header.MAX_SIZE for side in source_size):
-            raise ValueError(
-                f"source size: expected 1 to {header.MAX_SIZE} px, got {source_size[0]}x{source_size[1]}"
-            )
+            width, height = source_size
+            raise ValueError(f"source size: expected 1 to {header.MAX_SIZE} px, got {width}x{height}")
 
 
 class BitstreamDecoder:
@@ -193,7 +195,7 @@ class BitstreamDecoder:
 class _Coded:
     symbols: bytes
     lanes: int
-    tail_steps: int
+    split: int
 
 
 class _Passes:
@@ -202,33 +204,30 @@ class _Passes:
     def __init__(self) -> None:
         self._passes: list[tuple[Kind, Indices, NDArray[np.uint8]]] = []
 
-    def __call__(
-        self, kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None, *, last: bool
-    ) -> NDArray[np.uint8]:
+    def __call__(self, kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
         assert symbols is not None
         self._passes.append((kind, contexts, symbols))
         return symbols
 
     def coded(self, coding: Coding, *, key: bool) -> _Coded:
         """Return the coded symbols and how they were coded."""
-        clusters, stride = coding.clusters[key], np.uint32(coding.stride)
-        entries = [clusters[kind].take(contexts) * stride + symbols for kind, contexts, symbols in self._passes]
-        lanes = _lanes_for(sum(map(len, entries)))
-        few = rans.tail_lanes(lanes)
-        tail_steps = _tail_steps(coding.bits.take(entries[-1]), lanes, few)
+        clusters, stride = coding.clusters[key], coding.stride
+        entries = [
+            clusters[kind].take(contexts) * stride + symbols for kind, contexts, symbols in self._passes
+        ]
+        count = sum(map(len, entries))
+        lanes = _lanes_for(count)
+        # The tail is as long as it takes to fill the start states of the lanes that do not code it.
+        bits_behind = coding.bits.take(np.concatenate(entries)[::-1]).cumsum()
+        wanted = rans.WORD_BITS * (lanes - rans.tail_lanes(lanes))
+        split = max(0, count - 1 - int(np.searchsorted(bits_behind, wanted)))
         passes = [(coding.frequency.take(entry), coding.start.take(entry)) for entry in entries]
-        return _Coded(rans.encode(passes, lanes, tail_steps * few), lanes, tail_steps)
+        return _Coded(rans.encode(passes, lanes, split), lanes, split)
 
 
 def _lanes_for(symbols: int) -> int:
-    """Return how many lanes code this many symbols: about 150 steps, where time and bytes meet."""
-    return next((lanes for lanes in rans.LANES if symbols <= 150 * lanes), rans.LANES[-1])
-
-
-def _tail_steps(bits: NDArray[np.float32], lanes: int, few: int) -> int:
-    """Return the length of the tail that fills the start states of the other lanes, given the last pass's bits."""
-    filled = int(np.searchsorted(bits[::-1].cumsum(), 16 * (lanes - few))) + 1
-    return min(filled, len(bits)) // few
+    """Return how many lanes code this many symbols: at most about 200 steps, where time and bytes meet."""
+    return next((lanes for lanes in rans.LANES if symbols <= 200 * lanes), rans.LANES[-1])
 
 
 def _decode_values(
@@ -241,13 +240,11 @@ def _decode_values(
 ) -> NDArray[np.int8]:
     coding = tables.coding
     clusters = coding.clusters[reference is None]
-    decoder = rans.Decoder(coded, fields.lanes, fields.tail)
+    decoder = rans.Decoder(coded, fields.lanes, fields.split)
 
-    def read(
-        kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None, *, last: bool
-    ) -> NDArray[np.uint8]:
-        base = clusters[kind].take(contexts) << np.uint32(rans.PRECISION)
-        return coding.slot_symbol.take(decoder.read(base, coding.slot_frequency, coding.slot_bias, last=last))
+    def read(kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+        base = clusters[kind].take(contexts) << rans.PRECISION
+        return coding.slot_symbol.take(decoder.read(base, coding.slots))
 
     values = walk(grid, spec.symbol_max, reference, read, None)
     decoder.finish()
@@ -255,8 +252,12 @@ def _decode_values(
 
 
 def _check_fit(spec: FeatureSpec, tables: EntropyTables) -> None:
+    if math.prod(spec.shape) > _MAX_SYMBOLS:
+        raise ValueError(
+            f"{spec.name}: expected at most {_MAX_SYMBOLS} symbols in a frame, got {math.prod(spec.shape)}"
+        )
     if (tables.channels, tables.symbol_max) != (spec.shape[0], spec.symbol_max):
         raise ValueError(
-            f"entropy tables {tables.id}: expected {spec.shape[0]} channels in +-{spec.symbol_max} as in {spec.name}, "
-            f"got {tables.channels} in +-{tables.symbol_max}; fit them to this core"
+            f"entropy tables {tables.id}: expected {spec.shape[0]} channels in +-{spec.symbol_max} as in "
+            f"{spec.name}, got {tables.channels} in +-{tables.symbol_max}; fit them to this core"
         )

@@ -1,11 +1,13 @@
 """Which table codes which symbol: contexts of a frame's three kinds of symbols, in integers only.
 
 A frame is coded as
-    BLOCK   which cells of each 2x2 block hold anything at all              0..15
-    GROUP   which channels of a group of four are not zero, per live cell   0..15
-    VALUE   the value of each symbol that is not zero                       0..2*max-1: -max..-1, 1..max
-Blocks, and then cells, come in the two halves of a chessboard. Key frames look at what is already decoded around
-a symbol; deltas at their reference too, and at how wrong it has proved so far. docs/wire.md has the formulas.
+    BLOCK   which cells of each 2x2 block are coded                              0..15
+    GROUP   which channels of a group of four are not zero, for each such cell   0..15
+    VALUE   the value of each symbol that is not zero                            0..2*max-1: -max..-1, 1..max
+In a key frame the cells that are coded are those with anything but zeros; in a delta those that differ from
+the reference in any way. Blocks, and then cells, come in the two halves of a chessboard. Key frames look at
+what is already decoded around a symbol; deltas at their reference too, and at how wrong it has proved so far.
+docs/wire.md has the formulas.
 """
 
 from __future__ import annotations
@@ -39,8 +41,10 @@ def _bins(*edges: int, first: int = 0, last: int) -> Indices:
     return np.digitize(np.arange(first, last + 1), edges).astype(np.int64)
 
 
-# Bins of counts: live cells around a block, non-zero channels so far, non-zero neighbours, misses of the reference.
-_NEAR = 1 + _bins(1, 3, 6, last=8)
+# Bins of counts: coded cells around a block, non-zero symbols of a block, non-zero channels so far, non-zero
+# neighbours, misses of the reference. A pair is for the two halves.
+_NEAR = 1 + _bins(1, 2, 3, 5, 7, last=8)
+_STRENGTH = _bins(3, 8, 18, last=4 * 255)
 _SEEN = _bins(1, 3, last=255)
 _FULLNESS = _bins(2, 5, 9, last=255)
 _AROUND = (_bins(1, 3, 6, last=16), _bins(1, 3, 6, 11, last=32))
@@ -50,23 +54,21 @@ _WRONG = _bins(1, 3, 6, last=255)
 _LEAN = 1 + _bins(-5, -2, -1, 0, 1, 2, 3, 6, first=-8, last=8)
 _LEAN_BOTH = (_bins(-1, 0, 1, 2, first=-8, last=8), _bins(-3, 0, 1, 4, first=-16, last=16))
 _DEAD_REFERENCE = 2
-"""Misses that a live cell begins with where the reference has none."""
+"""Misses that a cell begins with where the reference holds nothing."""
 
 
 def context_counts(channels: int, *, key: bool) -> tuple[tuple[int, int], ...]:
-    """Return each kind's number of contexts in keys or deltas as (coarse, fine); context = coarse * fine + f."""
+    """Return each kind's number of contexts in keys or deltas: how many coarse ones, how many of each."""
     groups = -(-channels // GROUP)
     if key:
         return (1, 10), (groups * 16, 3 * 17), (channels, 4 * 10)
-    return (16, 5), (groups * 16, 5 * 10), (channels * 7, 4 * 5)
+    return (16 * 4, 7), (groups * 16, 5 * 10), (channels * 7, 4 * 5)
 
 
 class SymbolCoder(Protocol):
     """Codes one pass of symbols of a kind, each in its context, and returns them."""
 
-    def __call__(
-        self, kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None, *, last: bool
-    ) -> NDArray[np.uint8]:
+    def __call__(self, kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
         """Encode `symbols`, or decode them when they are None."""
         ...
 
@@ -90,12 +92,17 @@ class Reference:
 
     def __init__(self, grid: Grid, values: NDArray[np.int8]) -> None:
         """Derive it from the key's values [C, cells]."""
+        self.values = values
         self.patterns = grid.patterns(values)
         population = POPULATION[self.patterns]
         self.population = population.sum(axis=0)
         self.around = grid.around(population.astype(np.int8))
         live = (self.population > 0).astype(np.uint8)
-        self.blocks = tuple(_block_patterns(grid, live, origins).astype(np.int64) * 5 for origins in grid.blocks)
+        self.blocks = tuple(
+            _block_patterns(grid, live, origins).astype(np.int64) * 28
+            + _STRENGTH[self.population[origins + grid.block_cells].sum(axis=0)] * 7
+            for origins in grid.blocks
+        )
         # Flat: what is looked up here are single symbols, one by one.
         self.clipped = np.clip(values, -3, 3).reshape(-1)
         self.lean = grid.around(np.clip(values, -2, 2)).reshape(-1)
@@ -109,10 +116,10 @@ def walk(
     Encoding, decoding and fitting all walk the same way. A key frame has no reference. Raises Malformed when
     what is decoded cannot have been encoded.
     """
-    live = _walk_blocks(grid, reference, code, truth)
-    if live[grid.outside].any():
-        raise Malformed("live cells outside the grid")
-    cells = live.nonzero()[0]
+    coded = _walk_blocks(grid, reference, code, truth)
+    if coded[grid.outside].any():
+        raise Malformed("cells outside the grid")
+    cells = coded.nonzero()[0]
     odd = grid.odd[cells]
     halves = (cells[~odd], cells[odd])
     patterns = _walk_groups(grid, reference, code, truth, halves)
@@ -122,27 +129,32 @@ def walk(
 def _walk_blocks(
     grid: Grid, reference: Reference | None, code: SymbolCoder, truth: Truth | None
 ) -> NDArray[np.uint8]:
-    live = np.zeros(grid.cells, np.uint8)
-    known = None if truth is None else truth.patterns.any(axis=0).astype(np.uint8)
+    coded = np.zeros(grid.cells, np.uint8)
+    known = None if truth is None else _coded_cells(reference, truth)
     for half, origins in enumerate(grid.blocks):
         contexts = np.zeros(len(origins), np.int64)
         if half:
-            near = live[origins + grid.touching].sum(axis=0)
+            near = coded[origins + grid.touching].sum(axis=0)
             contexts = 1 + near.astype(np.int64) if reference is None else _NEAR[near]
         if reference is not None:
             contexts = contexts + reference.blocks[half]
-        symbols = code(
-            Kind.BLOCK, contexts, None if known is None else _block_patterns(grid, known, origins), last=False
-        )
+        symbols = code(Kind.BLOCK, contexts, None if known is None else _block_patterns(grid, known, origins))
         for bit, offset in enumerate(grid.block_cells):
-            live[origins + offset] = symbols >> bit & 1
-    return live
+            coded[origins + offset] = symbols >> bit & 1
+    return coded
+
+
+def _coded_cells(reference: Reference | None, truth: Truth) -> NDArray[np.uint8]:
+    differs = truth.patterns if reference is None else truth.values != reference.values
+    coded: NDArray[np.uint8] = differs.any(axis=0).astype(np.uint8)
+    return coded
 
 
 def _walk_groups(
     grid: Grid, reference: Reference | None, code: SymbolCoder, truth: Truth | None, halves: Halves
 ) -> NDArray[np.uint8]:
-    patterns = np.zeros((grid.groups, grid.cells), np.uint8)
+    shape = (grid.groups, grid.cells)
+    patterns = np.zeros(shape, np.uint8) if reference is None else reference.patterns.copy()
     for half, cells in enumerate(halves):
         known = [None] * grid.groups if truth is None else list(truth.patterns[:, cells])
         if reference is None:
@@ -150,8 +162,6 @@ def _walk_groups(
         else:
             found = _delta_groups(grid, reference, patterns, code, known, cells, half)
         patterns[:, cells] = found
-        if not found.any(axis=0).all():
-            raise Malformed("a live cell without a value")
     return patterns
 
 
@@ -173,7 +183,7 @@ def _key_groups(
     before = np.zeros(len(cells), np.int64)
     for group, symbols in enumerate(known):
         contexts = ((group * 16 + before) * 3 + _SEEN[seen]) * 17 + most[group]
-        found[group] = code(Kind.GROUP, contexts, symbols, last=False)
+        found[group] = code(Kind.GROUP, contexts, symbols)
         before = found[group].astype(np.int64)
         seen += POPULATION[before]
     return found
@@ -204,7 +214,7 @@ def _delta_groups(
     coarse = np.arange(grid.groups)[:, None] * 16 + expected
     base = (coarse * 5 + _AROUND[half][around]) * 10
     for group, symbols in enumerate(known):
-        found[group] = code(Kind.GROUP, base[group] + _MISSES[half][misses], symbols, last=False)
+        found[group] = code(Kind.GROUP, base[group] + _MISSES[half][misses], symbols)
         misses += weight * POPULATION[found[group] ^ expected[group]]
     return found
 
@@ -218,14 +228,20 @@ def _walk_values(
     halves: Halves,
     patterns: NDArray[np.uint8],
 ) -> NDArray[np.int8]:
-    values = np.zeros((grid.channels, grid.cells), np.int8)
+    if reference is None:
+        values = np.zeros((grid.channels, grid.cells), np.int8)
+    else:
+        values = reference.values.copy()
+        values[:, np.concatenate(halves)] = 0
     flat = values.reshape(-1)
     of_symbol = np.array([value for value in range(-symbol_max, symbol_max + 1) if value], np.int8)
     for half, cells in enumerate(halves):
         here = patterns[:, cells]
-        channel, column = (here[:, None] >> np.arange(GROUP, dtype=np.uint8)[:, None] & 1).reshape(
-            grid.groups * GROUP, -1
-        ).nonzero()
+        channel, column = (
+            (here[:, None] >> np.arange(GROUP, dtype=np.uint8)[:, None] & 1)
+            .reshape(grid.groups * GROUP, -1)
+            .nonzero()
+        )
         if len(channel) and channel[-1] >= grid.channels:
             raise Malformed("a value in a channel that is not there")
         at = channel * grid.cells + cells[column]
@@ -241,7 +257,7 @@ def _walk_values(
         if truth is not None:
             value = truth.values.reshape(-1)[at].astype(np.int16)
             known = (value + symbol_max - (value > 0)).astype(np.uint8)
-        flat[at] = of_symbol[code(Kind.VALUE, contexts, known, last=half == 1)]
+        flat[at] = of_symbol[code(Kind.VALUE, contexts, known)]
     return values
 
 

@@ -37,9 +37,15 @@ def fit_tables(sequences: Iterable[tuple[str, NDArray[np.int8]]], spec: FeatureS
     counts = {key: _empty(spec, key=key) for key in (True, False)}
     frames = 0
     for rate, symbols in sequences:
-        if rate not in RATES or symbols.dtype != np.int8 or symbols.ndim != 4 or symbols.shape[1:] != spec.shape:
+        if (
+            rate not in RATES
+            or symbols.dtype != np.int8
+            or symbols.ndim != 4
+            or symbols.shape[1:] != spec.shape
+        ):
             raise ValueError(
-                f"entropy tables: expected (rate, int8 [T, *{spec.shape}]), got {rate!r}, {symbols.dtype} {symbols.shape}"
+                f"entropy tables: expected (rate, int8 [T, *{spec.shape}]), "
+                f"got {rate!r}, {symbols.dtype} {symbols.shape}"
             )
         _count(counts, spec, symbols)
         frames += len(symbols)
@@ -84,9 +90,7 @@ class _Histograms:
     def __init__(self, counts: list[Table]) -> None:
         self._counts = counts
 
-    def __call__(
-        self, kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None, *, last: bool
-    ) -> NDArray[np.uint8]:
+    def __call__(self, kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
         assert symbols is not None
         table = self._counts[kind]
         entries = contexts * table.shape[-1] + symbols
@@ -95,7 +99,7 @@ class _Histograms:
 
 
 def _smoothed(counts: Table) -> Table:
-    """Return counts [contexts, alphabet] of counts [coarse, fine, alphabet], with beliefs for what was seldom seen."""
+    """Return [coarse, fine, alphabet] as [contexts, alphabet], with beliefs for what was seldom seen."""
     overall = counts.sum(axis=(0, 1)) + 0.01
     coarse = counts.sum(axis=1, keepdims=True) + overall / overall.sum() * _KIND_WEIGHT
     smoothed: Table = counts + coarse / coarse.sum(axis=-1, keepdims=True) * _COARSE_WEIGHT

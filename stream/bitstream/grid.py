@@ -63,7 +63,7 @@ class Grid:
         return laid.reshape(self.channels, -1, self.pitch)[:, 1 : self.height + 1, 1 : self.width + 1]
 
     def patterns(self, laid: NDArray[np.int8]) -> NDArray[np.uint8]:
-        """Return the zero patterns [groups, cells] of [C, cells]: bit k is set where channel 4g+k is not 0."""
+        """Return the patterns [groups, cells] of [C, cells]: bit k is set where channel 4g+k is not 0."""
         live = np.zeros((self.groups * GROUP, self.cells), np.uint8)
         np.not_equal(laid, 0, out=live[: self.channels].view(bool))
         quads = live.reshape(self.groups, GROUP, self.cells)

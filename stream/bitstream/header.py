@@ -2,8 +2,8 @@
 
     magic f1 (1) | crc32 (4) | flags (1) | fields | coded symbols
     flags   bit 0: key, bits 1-2: rate, bits 3-5: lanes, bits 6-7: 0
-    key     spec fingerprint (4) | tables id (4) | number | pts | source width | source height | tail
-    delta   reference, low 16 bits (2) | number - reference | pts - the reference's pts | tail
+    key     spec fingerprint (4) | tables id (4) | number | pts | source width | source height | split
+    delta   reference, low 16 bits (2) | number - reference | pts - the reference's pts | split
 
 Numbers are little-endian; those without a size are LEB128 of at most 8 bytes, so below 2**53 in practice and
 exact in JavaScript. The CRC covers all that follows it; a delta's CRC goes on from its key's, so that
@@ -43,7 +43,7 @@ class KeyHeader:
     pts: int
     source_width: int
     source_height: int
-    tail: int
+    split: int
 
     def to_bytes(self) -> bytes:
         """Return the flags and fields."""
@@ -51,27 +51,27 @@ class KeyHeader:
             bytes((_flags(self, key=True),))
             + bytes.fromhex(self.fingerprint)
             + bytes.fromhex(self.tables)
-            + b"".join(map(_leb, (self.number, self.pts, self.source_width, self.source_height, self.tail)))
+            + b"".join(map(_leb, (self.number, self.pts, self.source_width, self.source_height, self.split)))
         )
 
 
 @dataclass(frozen=True)
 class DeltaHeader:
-    """What a delta says of itself; the rest it inherits. `reference` is the low 16 bits of its key's number."""
+    """What a delta says of itself; the rest is its key's. `reference`: low 16 bits of the key's number."""
 
     rate: str
     lanes: int
     reference: int
     number_after: int
     pts_after: int
-    tail: int
+    split: int
 
     def to_bytes(self) -> bytes:
         """Return the flags and fields."""
         return (
             bytes((_flags(self, key=False),))
             + self.reference.to_bytes(2, "little")
-            + b"".join(map(_leb, (self.number_after, self.pts_after, self.tail)))
+            + b"".join(map(_leb, (self.number_after, self.pts_after, self.split)))
         )
 
 
@@ -100,15 +100,13 @@ def parse(payload: bytes) -> tuple[KeyHeader | DeltaHeader, bytes]:
     if flags & 1:
         fingerprint, tables = fields.raw(4).hex(), fields.raw(4).hex()
         number, pts = fields.leb(MAX_NUMBER), fields.leb(MAX_NUMBER)
-        width, height, tail = fields.leb(MAX_SIZE), fields.leb(MAX_SIZE), fields.leb(MAX_NUMBER)
+        width, height, split = fields.leb(MAX_SIZE), fields.leb(MAX_SIZE), fields.leb(MAX_NUMBER)
         if not width or not height:
             raise Malformed("a source without a size")
-        return KeyHeader(
-            rate, lanes, fingerprint, tables, number, pts, width, height, tail
-        ), fields.rest()
+        return KeyHeader(rate, lanes, fingerprint, tables, number, pts, width, height, split), fields.rest()
     reference = int.from_bytes(fields.raw(2), "little")
-    number_after, pts_after, tail = (fields.leb(MAX_NUMBER) for _ in range(3))
-    return DeltaHeader(rate, lanes, reference, number_after, pts_after, tail), fields.rest()
+    number_after, pts_after, split = (fields.leb(MAX_NUMBER) for _ in range(3))
+    return DeltaHeader(rate, lanes, reference, number_after, pts_after, split), fields.rest()
 
 
 def _flags(header: KeyHeader | DeltaHeader, *, key: bool) -> int:

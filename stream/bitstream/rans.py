@@ -3,8 +3,8 @@
 Probabilities have 12 bits, lane states 32 bits, renormalisation moves 16-bit words. Symbols come in passes;
 symbol i of a pass goes through lane i mod N. Three things keep the cost of many lanes small:
 
-* The last symbols of the last pass, the tail, go through the first N/8 lanes only. The words of the tail are
-  the start states of the other lanes, which would otherwise begin empty.
+* The last symbols, the tail, go through the first quarter of the lanes only. The words of the tail are the
+  start states of the other lanes, which would otherwise begin empty.
 * The final states are stored with as many bits as they have, not with 32.
 * A pass that does not fill its last step leaves the other lanes alone, at no cost.
 """
@@ -16,133 +16,128 @@ from numpy.typing import NDArray
 
 from stream.bitstream.errors import Malformed
 
-__all__ = ["LANES", "MAX_STEPS", "PRECISION", "TOTAL", "Decoder", "encode", "tail_lanes"]
+__all__ = ["LANES", "MAX_STEPS", "PRECISION", "TOTAL", "WORD_BITS", "Decoder", "encode", "tail_lanes"]
 
 PRECISION = 12
 TOTAL = 1 << PRECISION
+WORD_BITS = 16
 LANES = (2, 4, 8, 16, 32, 64, 128, 256)
 """Lane counts; the position is what the header records."""
 MAX_STEPS = 2048
 """Most steps of one frame: no bytes can make a decoder work longer than this."""
 
-_LOW = 1 << 16
-_WORD = np.uint32(16)
+Numbers = NDArray[np.uint32]
+
+_LOW = 1 << WORD_BITS
+_WORD = np.uint32(WORD_BITS)
 _BITS = np.uint32(PRECISION)
 
 
 def tail_lanes(lanes: int) -> int:
     """Return how many lanes code the tail."""
-    return max(1, lanes >> 3)
+    return max(1, lanes >> 2)
 
 
-def encode(passes: list[tuple[NDArray[np.uint32], NDArray[np.uint32]]], lanes: int, tail: int) -> bytes:
-    """Return the coded passes, each (frequencies, cumulative frequencies) of its symbols in coding order.
+def encode(passes: list[tuple[Numbers, Numbers]], lanes: int, split: int) -> bytes:
+    """Return the coded passes, each (frequencies, first slots) of its symbols in coding order.
 
-    The last `tail` symbols of the last pass are the tail.
+    The symbols after the first `split` are the tail.
     """
     few = tail_lanes(lanes)
-    *whole, (frequency, start) = passes
-    split = len(frequency) - tail
-    main = [_steps(f, c, lanes) for f, c in [*whole, (frequency[:split], start[:split])]]
+    main, tail = [], []
+    for frequency, start in passes:
+        main.append(_steps(frequency[:split], start[:split], lanes))
+        tail.append(_steps(frequency[split:], start[split:], few))
+        split = max(0, split - len(frequency))
     state = np.full(few, _LOW, np.uint32)
-    words = _push(state, *_steps(frequency[split:], start[split:], few))
+    words = _push(state, tail)
     # The words that are read last ride in the lanes that only now come into being.
     riding = min(len(words), lanes - few)
     seeds = np.zeros(lanes - few, np.uint32)
     seeds[:riding] = words[len(words) - riding :]
     state = np.concatenate([state, seeds + np.uint32(_LOW)])
-    head = _push(state, np.concatenate([f for f, _ in main]), np.concatenate([c for _, c in main]))
+    head = _push(state, main)
     return _pack_states(state) + np.concatenate([head, words[: len(words) - riding]]).astype("<u2").tobytes()
 
 
 class Decoder:
     """Lane states and words of one frame, read pass by pass."""
 
-    def __init__(self, coded: bytes, lanes: int, tail_steps: int) -> None:
+    def __init__(self, coded: bytes, lanes: int, split: int) -> None:
         """Read the final states; raises Malformed when they are not all there."""
         self._lanes = lanes
-        self._tail_steps = tail_steps
+        self._before_tail = split
         self._state, used = _unpack_states(coded, lanes)
         if (len(coded) - used) % 2:
             raise Malformed("half a word at the end")
         words = np.frombuffer(coded, "<u2", offset=used)
-        self._count = len(words)
+        self._sent = self._count = len(words)
         # A step reads at most one word per lane, so that reading past the end stays inside the array.
         self._words = np.concatenate([words, np.zeros(lanes, np.uint16)]).astype(np.uint32)
         self._at = 0
+        self._in_tail = False
         self._steps_left = MAX_STEPS
 
-    def read(
-        self, base: NDArray[np.uint32], frequency: NDArray[np.uint32], bias: NDArray[np.uint32], *, last: bool
-    ) -> NDArray[np.uint32]:
-        """Return the slots of a pass whose symbols have tables beginning at `base` in the two slot arrays.
+    def read(self, base: NDArray[np.int64], slots: Numbers) -> NDArray[np.int64]:
+        """Return the slots of a pass whose symbols have tables beginning at `base` in `slots`.
 
-        `frequency[slot]` is the symbol's frequency and `bias[slot]` the slot's distance from its first slot.
+        An entry of `slots` holds its symbol's frequency in the upper half, and in the lower half how far it is
+        from the symbol's first slot.
         """
-        if not last:
-            return self._main(base, frequency, bias)
-        few = tail_lanes(self._lanes)
-        tail = self._tail_steps * few
-        if tail > len(base):
-            raise Malformed("a tail longer than its pass")
-        slots = self._main(base[: len(base) - tail], frequency, bias)
-        self._begin_tail(few)
-        return np.concatenate([slots, self._pop(base[len(base) - tail :], frequency, bias, few)])
+        whole = min(len(base), self._before_tail)
+        self._before_tail -= whole
+        read = self._pop(base[:whole], slots, self._lanes)
+        if whole == len(base):
+            return read
+        self._begin_tail()
+        return np.concatenate([read, self._pop(base[whole:], slots, tail_lanes(self._lanes))])
 
     def finish(self) -> None:
         """Raise Malformed unless every lane and word ends as the encoder began."""
-        if (
-            (self._state != _LOW).any()
-            or self._at < self._stream_end
-            or self._words[self._at : self._count].any()
-        ):
+        self._begin_tail()
+        words_left = self._at < self._sent or self._words[self._at : self._count].any()
+        if words_left or self._before_tail or (self._state != _LOW).any():
             raise Malformed("the lanes do not end where they began")
 
-    def _main(
-        self, base: NDArray[np.uint32], frequency: NDArray[np.uint32], bias: NDArray[np.uint32]
-    ) -> NDArray[np.uint32]:
-        return self._pop(base, frequency, bias, self._lanes)
-
-    def _begin_tail(self, few: int) -> None:
+    def _begin_tail(self) -> None:
+        if self._in_tail:
+            return
+        self._in_tail = True
+        few = tail_lanes(self._lanes)
         seeds = self._state[few:] - np.uint32(_LOW)
         if (seeds >= _LOW).any():
             raise Malformed("a lane ends beyond its range")
         self._state = self._state[:few].copy()
-        self._stream_end = self._count
         self._words = np.concatenate([self._words[: self._count], seeds, np.zeros(few, np.uint32)])
         self._count += len(seeds)
 
-    def _pop(
-        self, base: NDArray[np.uint32], frequency: NDArray[np.uint32], bias: NDArray[np.uint32], lanes: int
-    ) -> NDArray[np.uint32]:
-        state, words, at, count = self._state, self._words, self._at, self._count
-        steps = -(-len(base) // lanes)
-        self._steps_left -= steps
+    def _pop(self, base: NDArray[np.int64], slots: Numbers, lanes: int) -> NDArray[np.int64]:
+        state, words, at = self._state, self._words, self._at
+        self._steps_left -= -(-len(base) // lanes)
         if self._steps_left < 0:
             raise Malformed(f"more than {MAX_STEPS} steps")
-        slots = np.empty(len(base), np.uint32)
-        mask, low = np.uint32(TOTAL - 1), np.uint32(_LOW)
+        read = np.empty(len(base), np.int64)
+        mask, low, lower_half = np.uint32(TOTAL - 1), np.uint32(_LOW), np.uint32(_LOW - 1)
         for first in range(0, len(base), lanes):
             live = state[: len(base) - first]
-            slot = slots[first : first + lanes]
-            np.bitwise_and(live, mask, out=slot)
-            slot += base[first : first + lanes]
-            np.right_shift(live, _BITS, out=live)
-            np.multiply(live, frequency.take(slot), out=live)
-            np.add(live, bias.take(slot), out=live)
+            slot = read[first : first + lanes]
+            np.add(live & mask, base[first : first + lanes], out=slot)
+            entry = slots.take(slot)
+            live >>= _BITS
+            live *= entry >> _WORD
+            entry &= lower_half
+            live += entry
             hungry = (live < low).nonzero()[0]
-            if read := len(hungry):
-                live[hungry] = (live[hungry] << _WORD) | words[at : at + read]
-                at += read
-                if at > count:
+            if count := len(hungry):
+                live[hungry] = (live[hungry] << _WORD) | words[at : at + count]
+                at += count
+                if at > self._count:
                     raise Malformed("more words than were sent")
         self._at = at
-        return slots
+        return read
 
 
-def _steps(
-    frequency: NDArray[np.uint32], start: NDArray[np.uint32], lanes: int
-) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+def _steps(frequency: Numbers, start: Numbers, lanes: int) -> tuple[Numbers, Numbers]:
     """Return both [steps, lanes]; what fills the last step is a certain symbol, which changes no state."""
     steps = -(-len(frequency) // lanes)
     full = np.full(steps * lanes, TOTAL, np.uint32)
@@ -152,14 +147,14 @@ def _steps(
     return full.reshape(steps, lanes), begin.reshape(steps, lanes)
 
 
-def _push(
-    state: NDArray[np.uint32], frequency: NDArray[np.uint32], start: NDArray[np.uint32]
-) -> NDArray[np.uint32]:
-    """Code steps [steps, lanes] into `state` in place, last one first; return the words in reading order."""
+def _push(state: Numbers, passes: list[tuple[Numbers, Numbers]]) -> Numbers:
+    """Code passes of steps [steps, lanes] into `state` in place, last one first; return words in reading order."""
+    frequency = np.concatenate([frequency for frequency, _ in passes])
+    start = np.concatenate([start for _, start in passes])
     # x // f * TOTAL + x % f + start, with one division.
     stretch = np.uint32(TOTAL) - frequency
     most = (frequency << np.uint32(32 - PRECISION)) - np.uint32(1)
-    words: list[NDArray[np.uint32]] = []
+    words: list[Numbers] = []
     for step in range(len(frequency) - 1, -1, -1):
         full = (state > most[step]).nonzero()[0]
         if len(full):
@@ -173,8 +168,8 @@ def _push(
     return np.concatenate(words[::-1]) if words else np.zeros(0, np.uint32)
 
 
-def _pack_states(state: NDArray[np.uint32]) -> bytes:
-    """Return four bits per lane, the bits above the sixteenth, then the bits below the highest of each state."""
+def _pack_states(state: Numbers) -> bytes:
+    """Return the states: four bits of length per lane, then the bits below the highest of each."""
     lengths, packed, at = 0, 0, 0
     for lane, value in enumerate(state.tolist()):
         bits = value.bit_length() - 1
@@ -184,7 +179,7 @@ def _pack_states(state: NDArray[np.uint32]) -> bytes:
     return lengths.to_bytes(len(state) // 2, "little") + packed.to_bytes(-(-at // 8), "little")
 
 
-def _unpack_states(coded: bytes, lanes: int) -> tuple[NDArray[np.uint32], int]:
+def _unpack_states(coded: bytes, lanes: int) -> tuple[Numbers, int]:
     """Return the final states and how many bytes they took."""
     half = lanes // 2
     lengths = np.frombuffer(coded[:half].ljust(half, b"\0"), np.uint8)

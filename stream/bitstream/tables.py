@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.bitstream.contexts import Kind, context_counts
-from stream.bitstream.rans import PRECISION, TOTAL
+from stream.bitstream.rans import PRECISION, TOTAL, WORD_BITS
 
 __all__ = ["Coding", "EntropyTables", "alphabet"]
 
@@ -43,7 +43,9 @@ class EntropyTables:
 
     def to_bytes(self) -> bytes:
         """Return the tables as they are stored and served."""
-        head = bytes((_VERSION, self.channels, self.symbol_max, *(len(table) - 1 for table in self.frequencies)))
+        head = bytes(
+            (_VERSION, self.channels, self.symbol_max, *(len(table) - 1 for table in self.frequencies))
+        )
         tables = b"".join(table.astype("<u2").tobytes() for table in self.frequencies)
         maps = b"".join(clusters.tobytes() for clusters in (*self.key_clusters, *self.delta_clusters))
         return _MAGIC + head + tables + maps
@@ -65,14 +67,18 @@ class EntropyTables:
             shape = (stored[7 + kind] + 1, alphabet(kind, symbol_max))
             table = parts.take(shape[0] * shape[1], "<u2").reshape(shape).astype(np.uint16)
             if table.min() < 1 or (table.sum(axis=1, dtype=np.int64) != TOTAL).any():
-                raise ValueError(f"entropy tables: expected frequencies that sum to {TOTAL}; export the core again")
+                raise ValueError(
+                    f"entropy tables: expected frequencies that sum to {TOTAL}; export the core again"
+                )
             frequencies.append(table)
         maps = []
         for key in (True, False):
             for kind, (coarse, fine) in zip(Kind, context_counts(channels, key=key), strict=True):
                 clusters = parts.take(coarse * fine, "u1").astype(np.uint8)
                 if clusters.max() >= len(frequencies[kind]):
-                    raise ValueError("entropy tables: a context names a cluster that is not there; export again")
+                    raise ValueError(
+                        "entropy tables: a context names a cluster that is not there; export again"
+                    )
                 maps.append(clusters)
         parts.finish()
         return cls(channels, symbol_max, tuple(frequencies), tuple(maps[:3]), tuple(maps[3:]))
@@ -87,8 +93,9 @@ class Coding:
     """Flat arrays over all clusters of all kinds.
 
     Symbol s of cluster k is entry `k * stride + s` of `frequency`, `start` and `bits`; slot t of cluster k is
-    entry `k * 4096 + t` of `slot_symbol`, `slot_frequency` and `slot_bias`. `clusters[key][kind]` is the
-    cluster, counted over all kinds, of each context.
+    entry `k * 4096 + t` of `slot_symbol` and `slots`, which holds the symbol's frequency in its upper half and
+    the slot's distance from the symbol's first slot in its lower half. `clusters[key][kind]` is the cluster,
+    counted over all kinds, of each context.
     """
 
     def __init__(self, tables: EntropyTables) -> None:
@@ -100,15 +107,16 @@ class Coding:
         starts = rows.cumsum(axis=1, dtype=np.uint32) - rows
         self.frequency, self.start = rows.ravel(), starts.ravel()
         self.bits = (PRECISION - np.log2(np.maximum(rows, 1))).astype(np.float32).ravel()
-        self.slot_symbol = np.concatenate([np.repeat(np.arange(self.stride, dtype=np.uint8), row) for row in rows])
+        self.slot_symbol = np.concatenate(
+            [np.repeat(np.arange(self.stride, dtype=np.uint8), row) for row in rows]
+        )
         entry = np.repeat(np.arange(len(rows), dtype=np.int64) * self.stride, TOTAL) + self.slot_symbol
-        self.slot_frequency = self.frequency[entry]
-        self.slot_bias = np.tile(np.arange(TOTAL, dtype=np.uint32), len(rows)) - self.start[entry]
+        bias = np.tile(np.arange(TOTAL, dtype=np.uint32), len(rows)) - self.start[entry]
+        self.slots = self.frequency[entry] << np.uint32(WORD_BITS) | bias
         first = np.cumsum([0, *(len(table) for table in tables.frequencies)])
         self.clusters = {
             key: tuple(
-                clusters.astype(np.uint32) + np.uint32(first[kind])
-                for kind, clusters in zip(Kind, maps, strict=True)
+                clusters.astype(np.int64) + first[kind] for kind, clusters in zip(Kind, maps, strict=True)
             )
             for key, maps in ((True, tables.key_clusters), (False, tables.delta_clusters))
         }
@@ -130,7 +138,9 @@ class _Parts:
         """Return the next numbers."""
         end = self._at + count * np.dtype(form).itemsize
         if end > len(self._stored):
-            raise ValueError(f"entropy tables: cut off after {len(self._stored)} bytes; export the core again")
+            raise ValueError(
+                f"entropy tables: cut off after {len(self._stored)} bytes; export the core again"
+            )
         numbers = np.frombuffer(self._stored, form, count, self._at)
         self._at = end
         return numbers
@@ -138,4 +148,6 @@ class _Parts:
     def finish(self) -> None:
         """Raise ValueError when there is more."""
         if self._at != len(self._stored):
-            raise ValueError(f"entropy tables: expected {self._at} bytes, got {len(self._stored)}; export again")
+            raise ValueError(
+                f"entropy tables: expected {self._at} bytes, got {len(self._stored)}; export again"
+            )

@@ -25,7 +25,7 @@ MAX_PAYLOAD = 255 * _PART
 
 
 def split_chunks(payload: bytes) -> list[bytes]:
-    """Return the payload's chunks, each at most CHUNK_BYTES; raises ValueError when it is empty or too large."""
+    """Return the payload's chunks of at most CHUNK_BYTES; raises ValueError when it is empty or too large."""
     if not 1 <= len(payload) <= MAX_PAYLOAD:
         raise ValueError(f"carriage: expected a payload of 1 to {MAX_PAYLOAD} bytes, got {len(payload)}")
     count = -(-len(payload) // _PART)

@@ -27,12 +27,12 @@ def sei_units(payload: bytes) -> bytes:
 
 
 def carried_size(payload: bytes) -> int:
-    """Return how many bytes the payload adds to an access unit: chunk and SEI headers, escapes and start codes."""
+    """Return how many bytes the payload adds to an access unit: headers, escapes and start codes included."""
     return len(sei_units(payload))
 
 
 def insert(access_unit: bytes, payload: bytes) -> bytes:
-    """Return the access unit (Annex B) with the payload before its first coded slice; raises ValueError without one."""
+    """Return the access unit (Annex B) with the payload before its first slice; raises ValueError without one."""
     for kind, start, _ in _units(access_unit):
         if _is_slice(kind):
             # The zero byte of a four-byte start code belongs to the slice's start code.
@@ -63,7 +63,7 @@ def _is_slice(kind: int) -> bool:
 
 
 def _units(access_unit: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield (type, first byte after the start code, end) of each NAL unit; finds ends only as far as it is read."""
+    """Yield (type, first byte after the start code, end) of each NAL unit; looks no further than it is read."""
     code = access_unit.find(_START_CODE)
     while code >= 0:
         start = code + 3

@@ -46,17 +46,24 @@ def open_container(place: str) -> InputContainer:
             metadata_errors="replace",
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        if remote:
-            raise SourceError(
-                f"{place}: cannot open the stream ({reason}); is it running and is the address right?"
-            ) from error
-        hint = (
-            "; its index is missing, so it was cut off before it was finished"
-            if _lacks_index(Path(place))
-            else ""
+        raise SourceError(f"{place}: {_refusal(place, error)}") from error
+
+
+def _refusal(place: str, error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, av.error.ProtocolNotFoundError):
+        return (
+            f"PyAV's FFmpeg has no {place.partition(':')[0]}; let the ffmpeg program receive and pass it on: "
+            f"ffmpeg -i {place} -c copy -f mpegts 'tcp://127.0.0.1:9000?listen=1', and open tcp://127.0.0.1:9000"
         )
-        raise SourceError(f"{place}: not a video that can be read ({reason}){hint}") from error
+    if is_url(place):
+        return f"cannot open the stream ({reason}); is it running and is the address right?"
+    cut = (
+        "; its index is missing, so it was cut off before it was finished"
+        if _lacks_index(Path(place))
+        else ""
+    )
+    return f"not a video that can be read ({reason}){cut}"
 
 
 def is_url(place: str) -> bool:

@@ -30,7 +30,7 @@ class KeyFrameGate:
             self._asked = True
 
     def take(self, now_s: float) -> bool:
-        """Return whether the frame that is about to be coded is to be a key; `now_s` is any steady clock's time."""
+        """Return whether the frame about to be coded is to be a key; `now_s` is any steady clock's time."""
         with self._lock:
             if not self._asked or (self._last_s is not None and now_s - self._last_s < self._spacing_s):
                 return False

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from core_network.training.detection import average_precision, ball_score, box_iou
 from core_network.training.losses import task_loss
-from evaluation.detection import average_precision, ball_score, box_iou
 from task_heads.ball_statistics import network as ball
 from task_heads.dataset import ROLES, Record
 from task_heads.player_tracking import network as players

@@ -9,6 +9,8 @@ torch = pytest.importorskip("torch", reason="the heads' source needs torch: pip 
 
 from task_heads.ball_statistics.network import STATE_VALUES, TRAIL, BallPost, Tuning  # noqa: E402
 
+torch.set_num_threads(1)  # small tensors: a second thread only waits
+
 COLUMNS = ["visible", "ball_x", "ball_y", "confidence", "speed", "moving", "unseen", "ever", "share", "timed"]
 
 

@@ -9,6 +9,8 @@ torch = pytest.importorskip("torch", reason="the heads' source needs torch: pip 
 
 from task_heads.player_tracking.network import SLOTS, STATE_COLUMNS, PlayerPost, Tuning, match  # noqa: E402
 
+torch.set_num_threads(1)  # small tensors: a second thread only waits
+
 SHAPE = (24, 44, 80)
 
 

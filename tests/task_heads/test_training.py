@@ -18,6 +18,8 @@ from task_heads.training import train  # noqa: E402
 from task_heads.training.export import export_head, write_head  # noqa: E402
 from task_heads.training.recipes import RECIPES, recipe  # noqa: E402
 
+torch.set_num_threads(1)  # small tensors: a second thread only waits
+
 ROOT = Path(__file__).parents[2]
 SPEC = default_core().spec
 

@@ -151,7 +151,7 @@ def bitstream_vectors(shape: tuple[int, int, int], name: str) -> dict[str, Any]:
 def hostile(
     spec: FeatureSpec, tables: EntropyTables, streams: dict[str, list[bytes]]
 ) -> dict[str, list[bytes]]:
-    """Return named runs of payloads, each on a decoder without history, whose last one is not what it should be."""
+    """Return named runs of payloads, each for a fresh decoder, the last one not what it should be."""
     key, delta, second, _, other_key = streams["low"][:5]
     same_number = BitstreamEncoder(spec, tables, "low").encode(
         np.zeros(spec.shape, np.int8), number=65_534, pts=0, source_size=(1920, 1080)
@@ -182,7 +182,7 @@ def hostile(
         "no source width": [seal(body[:9] + body[9:].replace(b"\x80\x0f", b"\x80\0", 1), 0)],
         "number beyond 2**53": [seal(body[:9] + b"\xff" * 7 + b"\x7f" + body[12:], 0)],
         "number that does not end": [seal(body[:9] + b"\xff" * 9 + body[12:], 0)],
-        "fourth model": [seal(bytes((body[0] | 0xC0,)) + body[1:], 0)],
+        "flags of another version": [seal(bytes((body[0] | 0x80,)) + body[1:], 0)],
     }
     for name, encoder in unknown.items():
         symbols = np.zeros(spec.shape, np.int8)

@@ -153,6 +153,21 @@ def test_frames_without_features_have_no_line_but_stay_in_the_video(
         assert container.streams.video[0].frames == _FRAMES
 
 
+def test_features_of_an_unknown_core_are_refused(
+    match: Path, head: str, core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = tmp_path / "bare.mp4"
+    with av.open(str(match)) as source, av.open(str(bare), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    monkeypatch.setattr("stream.file_reader.shipped_cores", lambda: [])
+    with pytest.raises(ViewError, match="none of 12 frames' features could be decoded"):
+        view(str(bare), [head], core=core)
+
+
 def _without_features(packet: Any) -> Any:
     from stream.carriage import FEATURES_UUID
 

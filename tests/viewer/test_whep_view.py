@@ -10,11 +10,10 @@ import av
 import pytest
 
 from core_network.catalogue import Core
-from stream.client import WhepError
 from stream.programme import FeatureEncoder
 from tests.stream.live.rig import HEIGHT, WIDTH, burnt_number, serving, until
 from tests.viewer.heads import write_head
-from viewer.headless import view
+from viewer.headless import ViewError, view
 
 
 async def test_a_broadcast_is_viewed_and_left_again(tmp_path: Path, core: Core) -> None:
@@ -49,5 +48,5 @@ async def test_a_broadcast_is_viewed_and_left_again(tmp_path: Path, core: Core) 
 
 def test_an_address_that_nobody_serves_is_refused(tmp_path: Path, core: Core) -> None:
     head = str(write_head(tmp_path / "counter", core.spec))
-    with pytest.raises(WhepError, match="cannot be reached"):
+    with pytest.raises(ViewError, match="cannot be reached"):
         view("http://127.0.0.1:9/whep", [head], core=core)

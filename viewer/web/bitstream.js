@@ -29,7 +29,7 @@ export { EntropyTables } from './entropy_tables.js';
  * @property {Int8Array} symbols [C, H, W]
  * @property {string} fingerprint
  *
- * @typedef {{rate: number, lanes: number, model: number, tail: number, coded: Uint8Array}} Common
+ * @typedef {{rate: number, lanes: number, split: number, coded: Uint8Array}} Common
  * @typedef {Common & {fingerprint: string, tables: string, number: number, pts: number, sourceWidth: number,
  *   sourceHeight: number}} KeyHeader
  * @typedef {Common & {reference: number, numberAfter: number, ptsAfter: number}} DeltaHeader
@@ -159,15 +159,15 @@ export function knownFrom(answer) {
  * @param {Reference | null} reference
  */
 function decodeValues(spec, tables, fields, reference) {
-  const bases = tables.basesOf(fields.rate, !reference, fields.model);
-  if (!bases) throw new Malformed('a model that the tables do not have');
-  const reader = new RansReader(fields.coded, fields.lanes, fields.tail);
-  return walk(gridOf(spec.shape), spec.symbol_max, reference, (kind, contexts, count, symbols, last) => {
+  const bases = reference ? tables.deltaBases : tables.keyBases;
+  const reader = new RansReader(fields.coded, fields.lanes, fields.split);
+  const values = walk(gridOf(spec.shape), spec.symbol_max, reference, (kind, contexts, count, symbols) => {
     const of = bases[kind];
     for (let index = 0; index < count; index++) contexts[index] = of[contexts[index]];
-    if (last) reader.readLast(contexts, count, tables.slots, symbols);
-    else reader.read(contexts, count, tables.slots, symbols);
+    reader.read(contexts, count, tables.slots, symbols);
   });
+  reader.finish();
+  return values;
 }
 
 /**
@@ -179,7 +179,8 @@ function decodeValues(spec, tables, fields, reference) {
 function parse(payload) {
   if (payload.length <= CRC_END + 1 || payload[0] !== MAGIC) throw new Malformed('not a payload of this format and version');
   const flags = payload[CRC_END];
-  const [rate, lanes, model] = [(flags >> 1) & 3, LANES[(flags >> 3) & 7], flags >> 6];
+  if (flags >> 6) throw new Malformed('flags of another version');
+  const [rate, lanes] = [(flags >> 1) & 3, LANES[(flags >> 3) & 7]];
   let at = CRC_END + 1;
   /** @param {number} count */
   const raw = (count) => {
@@ -204,14 +205,14 @@ function parse(payload) {
   if (flags & 1) {
     const [fingerprint, tables] = [hex(raw(SHORT / 2)), hex(raw(SHORT / 2))];
     const [number, pts] = [leb(), leb()];
-    const [sourceWidth, sourceHeight, tail] = [leb(MAX_SIZE), leb(MAX_SIZE), leb()];
+    const [sourceWidth, sourceHeight, split] = [leb(MAX_SIZE), leb(MAX_SIZE), leb()];
     if (!sourceWidth || !sourceHeight) throw new Malformed('a source without a size');
     const coded = payload.subarray(at);
-    return { rate, lanes, model, fingerprint, tables, number, pts, sourceWidth, sourceHeight, tail, coded };
+    return { rate, lanes, fingerprint, tables, number, pts, sourceWidth, sourceHeight, split, coded };
   }
   const [low, high] = raw(2);
-  const [numberAfter, ptsAfter, tail] = [leb(), leb(), leb()];
-  return { rate, lanes, model, reference: low | (high << 8), numberAfter, ptsAfter, tail, coded: payload.subarray(at) };
+  const [numberAfter, ptsAfter, split] = [leb(), leb(), leb()];
+  return { rate, lanes, reference: low | (high << 8), numberAfter, ptsAfter, split, coded: payload.subarray(at) };
 }
 
 /**

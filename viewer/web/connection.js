@@ -1,8 +1,8 @@
 /** Watching one WHEP stream for as long as the page is open: join, notice that it stopped, join again. */
 
-/** Between two attempts; the page is back well within 3 s of the server. */
+/** Between two attempts: the page must be back within 3 s of the server, whatever a server asks for. */
 const RETRY_MS = 500;
-const LONGEST_RETRY_MS = 2000;
+const LONGEST_RETRY_MS = 1000;
 /** A POST that is not answered by then is given up. */
 const ANSWER_MS = 5000;
 /** ICE gathering on a machine without STUN servers takes a few ms; a browser that never says "complete" must not hold the join. */
@@ -35,7 +35,7 @@ export function refusal(status, retryAfter, body) {
   const wait = Number(retryAfter ?? 0) * 1000 || RETRY_MS;
   if (status === 409) return new ConnectionError('The broadcast has not started yet', wait);
   if (status === 503) return new ConnectionError('The broadcast is full', wait);
-  if (status === 401 || status === 403) return new ConnectionError('The server asks for a token', LONGEST_RETRY_MS);
+  if (status === 401 || status === 403) return new ConnectionError('The server wants a token: open /#token=…', LONGEST_RETRY_MS);
   const said = detailOf(body).slice(0, 120);
   return new ConnectionError(`The server refused (${status}${said ? `: ${said}` : ''})`, LONGEST_RETRY_MS);
 }
@@ -63,6 +63,7 @@ export function h264Only(codecs) {
 /**
  * @typedef {object} ConnectionHooks
  * @property {(receiver: RTCRtpReceiver, session: number) => void} onReceiver before any frame of a session arrives
+ * @property {() => void} onAnswer the server has taken the session
  * @property {(stream: MediaStream, session: number) => void} onStream
  * @property {(state: 'connecting' | 'live' | 'reconnecting', reason: string) => void} onState
  */
@@ -83,11 +84,14 @@ export class Connection {
 
   /**
    * @param {string} url of the WHEP endpoint
+   * @param {string} token that the server wants; empty for none
    * @param {ConnectionHooks} hooks
    */
-  constructor(url, hooks) {
+  constructor(url, token, hooks) {
     this.url = url;
     this.hooks = hooks;
+    /** @type {Record<string, string>} */
+    this.authorization = token ? { Authorization: `Bearer ${token}` } : {};
     this.stallMs = STALL_MS;
   }
 
@@ -155,14 +159,17 @@ export class Connection {
     await gathered(peer);
     this.#posted = performance.now();
     this.#lastFrame = this.#posted;
-    await peer.setRemoteDescription({ type: 'answer', sdp: await this.#post(peer.localDescription?.sdp ?? '') });
+    const answer = await this.#post(peer.localDescription?.sdp ?? '');
+    this.hooks.onAnswer();
+    await peer.setRemoteDescription({ type: 'answer', sdp: answer });
     return this.#untilEnd(peer);
   }
 
   /** @param {string} offer @returns {Promise<string>} the answer */
   async #post(offer) {
     const response = await fetch(this.url, {
-      method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: offer, signal: AbortSignal.timeout(ANSWER_MS),
+      method: 'POST', headers: { 'Content-Type': 'application/sdp', ...this.authorization }, body: offer,
+      signal: AbortSignal.timeout(ANSWER_MS),
     });
     const body = await response.text();
     if (response.status !== 201) throw refusal(response.status, response.headers.get('Retry-After'), body);
@@ -192,7 +199,7 @@ export class Connection {
   #close() {
     if (this.#resource) {
       // keepalive: the browser sends it even while the page goes away.
-      fetch(this.#resource, { method: 'DELETE', keepalive: true }).catch(() => {});
+      fetch(this.#resource, { method: 'DELETE', headers: this.authorization, keepalive: true }).catch(() => {});
     }
     this.#resource = null;
     this.#peer?.close();

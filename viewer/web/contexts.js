@@ -11,25 +11,32 @@ export const VALUE = 2;
 
 const CHANNELS_OF_GROUP = 4;
 const POPULATION = Uint8Array.from({ length: 16 }, (_, i) => (i & 1) + ((i >> 1) & 1) + ((i >> 2) & 1) + (i >> 3));
+/** Misses that a cell begins with where the reference holds nothing. */
+const DEAD_REFERENCE = 2;
 
 /**
- * A table number -> bin: the count of edges at or below the number.
+ * A table (number - first) -> bin: how many edges are at or below the number.
  *
  * @param {number[]} edges
- * @param {number} upto
+ * @param {number} first
+ * @param {number} last
  */
-function bins(edges, upto) {
-  return Uint8Array.from({ length: upto + 1 }, (_, number) => edges.filter((edge) => number >= edge).length);
+function bins(edges, first, last) {
+  return Uint8Array.from({ length: last - first + 1 }, (_, at) => edges.filter((edge) => first + at >= edge).length);
 }
 
-const RING = bins([1, 4, 8], 12);
-const NEAR = bins([1, 3, 6], 8);
-const SEEN_KEY = bins([1, 2, 3, 5], 255);
-const SEEN_DELTA = bins([1, 3], 255);
-const AROUND = bins([1, 3, 6], 16);
-const CELL = bins([3, 6], 255);
-const ACTIVITY = bins([1, 3, 6], 12);
-const LEAN = [0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 4, 4, 4, 4, 4, 4];
+// Counts: coded cells around a block, non-zero symbols of a block, non-zero channels so far, non-zero neighbours,
+// misses of the reference. A pair is for the two halves.
+const NEAR = bins([1, 2, 3, 5, 7], 0, 8);
+const STRENGTH = bins([3, 8, 18], 0, 4 * 255);
+const SEEN = bins([1, 3], 0, 255);
+const FULLNESS = bins([2, 5, 9], 0, 255);
+const AROUND = [bins([1, 3, 6], 0, 16), bins([1, 3, 6, 11], 0, 32)];
+const MISSES = [bins([1, 2, 4], 0, 1100).map((bin) => bin + 6), bins([1, 2, 4, 7, 11], 0, 1100)];
+const WRONG = bins([1, 3, 6], 0, 255);
+// Sums of neighbouring values, each clipped to +-2.
+const LEAN = bins([-5, -2, -1, 0, 1, 2, 3, 6], -8, 8);
+const LEAN_BOTH = [bins([-1, 0, 1, 2], -8, 8), bins([-3, 0, 1, 4], -16, 16)];
 
 /**
  * How many contexts each kind has in key frames or deltas of this many channels.
@@ -39,7 +46,7 @@ const LEAN = [0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 4, 4, 4, 4, 4, 4];
  */
 export function contextCounts(channels, key) {
   const groups = Math.ceil(channels / CHANNELS_OF_GROUP);
-  return key ? [10, groups * 25, channels * 18] : [16 * 4 * 5, groups * 16 * 4 * 3, channels * 7 * 4];
+  return key ? [10, groups * 16 * 51, channels * 40] : [64 * 7, groups * 16 * 50, channels * 7 * 20];
 }
 
 /** Positions of a [C, H, W] feature, laid out [C, cells] with a border of one dead cell on each side. */
@@ -57,7 +64,6 @@ class Grid {
     this.cells = (this.rows + 2) * pitch;
     this.blockCells = [0, 1, pitch, pitch + 1];
     this.touching = [-pitch, 1 - pitch, 2 * pitch, 2 * pitch + 1, -1, pitch - 1, 2, pitch + 2];
-    this.ring = [...this.touching, -pitch - 1, 2 - pitch, 2 * pitch - 1, 2 * pitch + 2];
     this.neighbours = [-pitch, pitch, -1, 1];
     /** @type {[Int32Array, Int32Array]} */
     this.blocks = [this.#blocks(0), this.#blocks(1)];
@@ -106,7 +112,7 @@ export function gridOf(shape) {
   return grid;
 }
 
-/** The contexts that a key frame offers to its deltas. */
+/** What a key frame offers to its deltas. */
 export class Reference {
   /**
    * @param {Grid} grid
@@ -114,42 +120,49 @@ export class Reference {
    */
   constructor(grid, values) {
     const { cells, channels, groups, pitch } = grid;
-    const patterns = new Uint8Array(groups * cells);
-    const live = new Uint8Array(cells);
+    this.values = values;
+    this.patterns = new Uint8Array(groups * cells);
+    const slight = new Int8Array(values.length);
     for (let channel = 0; channel < channels; channel++) {
       const of = (channel >> 2) * cells;
       const bit = 1 << (channel & 3);
       for (let cell = 0, at = channel * cells; cell < cells; cell++, at++) {
-        if (!values[at]) continue;
-        patterns[of + cell] |= bit;
-        live[cell] = 1;
+        const value = values[at];
+        if (!value) continue;
+        this.patterns[of + cell] |= bit;
+        slight[at] = clip(value, 2);
       }
     }
-    /** For each half, for each block: its pattern and how much lives around it. */
-    this.blocks = grid.blocks.map((origins) =>
-      Uint16Array.from(origins, (origin) => blockPattern(grid, live, origin) * 4 + RING[sumAt(live, origin, grid.ring)]),
-    );
-    this.groups = new Uint8Array(groups * cells);
-    this.values = new Uint8Array(channels * cells);
-    const last = cells - pitch - 1;
+    const end = cells - pitch;
+    /** Non-zero channels of each cell, and of each cell's four neighbours in each group. */
+    this.population = new Uint8Array(cells);
+    this.around = new Uint8Array(groups * cells);
     for (let group = 0; group < groups; group++) {
-      for (let cell = pitch + 1; cell < last; cell++) {
-        const at = group * cells + cell;
-        const around =
-          POPULATION[patterns[at - pitch]] + POPULATION[patterns[at + pitch]] +
-          POPULATION[patterns[at - 1]] + POPULATION[patterns[at + 1]];
-        this.groups[at] = patterns[at] * 4 + AROUND[around];
+      for (let cell = pitch, at = group * cells + pitch; cell < end; cell++, at++) {
+        this.population[cell] += POPULATION[this.patterns[at]];
+        this.around[at] = populationAround(this.patterns, at, pitch);
       }
     }
-    const size = new Uint8Array(values.length);
-    for (let at = 0; at < size.length; at++) size[at] = Math.min(Math.abs(values[at]), 3);
+    /** Sum of each symbol's four neighbours, each clipped to +-2. */
+    this.lean = new Int8Array(values.length);
     for (let channel = 0; channel < channels; channel++) {
-      for (let cell = pitch + 1; cell < last; cell++) {
-        const at = channel * cells + cell;
-        const activity = size[at - pitch] + size[at + pitch] + size[at - 1] + size[at + 1];
-        this.values[at] = (Math.max(-3, Math.min(3, values[at])) + 3) * 4 + ACTIVITY[activity];
+      for (let at = channel * cells + pitch, last = channel * cells + end; at < last; at++) {
+        this.lean[at] = slight[at - pitch] + slight[at + pitch] + slight[at - 1] + slight[at + 1];
       }
     }
+    /** The coarse context of each block, for each half. */
+    this.blocks = grid.blocks.map((origins) =>
+      Uint16Array.from(origins, (origin) => {
+        let pattern = 0;
+        let strength = 0;
+        for (let bit = 0; bit < 4; bit++) {
+          const population = this.population[origin + grid.blockCells[bit]];
+          if (population) pattern |= 1 << bit;
+          strength += population;
+        }
+        return (pattern * 4 + STRENGTH[strength]) * 7;
+      }),
+    );
   }
 }
 
@@ -159,7 +172,6 @@ export class Reference {
  * @param {Uint32Array} contexts of the symbols; may be overwritten
  * @param {number} count
  * @param {Uint8Array} symbols to fill in
- * @param {boolean} last
  * @returns {void}
  */
 
@@ -174,8 +186,8 @@ export class Reference {
  * @returns {Int8Array}
  */
 export function walk(grid, symbolMax, reference, read) {
-  const live = walkBlocks(grid, reference, read);
-  const halves = liveCells(grid, live);
+  const coded = walkBlocks(grid, reference, read);
+  const halves = codedCells(grid, coded);
   const patterns = walkGroups(grid, reference, read, halves);
   return walkValues(grid, symbolMax, reference, read, halves, patterns);
 }
@@ -186,39 +198,39 @@ export function walk(grid, symbolMax, reference, read) {
  * @param {ReadPass} read
  */
 function walkBlocks(grid, reference, read) {
-  const live = new Uint8Array(grid.cells);
+  const coded = new Uint8Array(grid.cells);
   for (let half = 0; half < 2; half++) {
     const origins = grid.blocks[half];
     const contexts = new Uint32Array(origins.length);
     for (let index = 0; index < origins.length; index++) {
-      const near = half ? sumAt(live, origins[index], grid.touching) : 0;
-      if (reference) contexts[index] = reference.blocks[half][index] * 5 + (half ? 1 + NEAR[near] : 0);
+      const near = half ? sumAt(coded, origins[index], grid.touching) : 0;
+      if (reference) contexts[index] = reference.blocks[half][index] + (half ? 1 + NEAR[near] : 0);
       else contexts[index] = half ? 1 + near : 0;
     }
     const symbols = new Uint8Array(origins.length);
-    read(BLOCK, contexts, origins.length, symbols, false);
+    read(BLOCK, contexts, origins.length, symbols);
     for (let index = 0; index < origins.length; index++) {
-      for (let bit = 0; bit < 4; bit++) live[origins[index] + grid.blockCells[bit]] = (symbols[index] >> bit) & 1;
+      for (let bit = 0; bit < 4; bit++) coded[origins[index] + grid.blockCells[bit]] = (symbols[index] >> bit) & 1;
     }
   }
-  return live;
+  return coded;
 }
 
 /**
- * The live cells of either colour of the chessboard, in order.
+ * The coded cells of either colour of the chessboard, in order.
  *
  * @param {Grid} grid
- * @param {Uint8Array} live
+ * @param {Uint8Array} coded
  * @returns {[Int32Array, Int32Array]}
  */
-function liveCells(grid, live) {
+function codedCells(grid, coded) {
   /** @type {[number[], number[]]} */
   const halves = [[], []];
   for (let row = 0; row < grid.rows + 2; row++) {
     for (let column = 0; column < grid.pitch; column++) {
       const cell = row * grid.pitch + column;
-      if (!live[cell]) continue;
-      if (row > grid.height || column > grid.width) throw new Malformed('live cells outside the grid');
+      if (!coded[cell]) continue;
+      if (row > grid.height || column > grid.width) throw new Malformed('cells outside the grid');
       halves[(row + column) % 2].push(cell);
     }
   }
@@ -232,35 +244,83 @@ function liveCells(grid, live) {
  * @param {[Int32Array, Int32Array]} halves
  */
 function walkGroups(grid, reference, read, halves) {
-  const { cells, groups, pitch } = grid;
-  const patterns = new Uint8Array(groups * cells);
+  const { cells, groups } = grid;
+  const patterns = reference ? reference.patterns.slice() : new Uint8Array(groups * cells);
   for (let half = 0; half < 2; half++) {
     const here = halves[half];
-    const count = here.length;
-    const seen = new Uint8Array(count);
-    const contexts = new Uint32Array(count);
-    const symbols = new Uint8Array(count);
+    const symbols = new Uint8Array(here.length);
+    const contexts = new Uint32Array(here.length);
+    const contextsOf = reference
+      ? deltaGroups(grid, reference, patterns, here, half)
+      : keyGroups(grid, patterns, here, half);
     for (let group = 0; group < groups; group++) {
-      for (let index = 0; index < count; index++) {
-        const at = group * cells + here[index];
-        if (reference) {
-          contexts[index] = (group * 64 + reference.groups[at]) * 3 + SEEN_DELTA[seen[index]];
-          continue;
-        }
-        const around =
-          POPULATION[patterns[at - pitch]] + POPULATION[patterns[at + pitch]] +
-          POPULATION[patterns[at - 1]] + POPULATION[patterns[at + 1]];
-        contexts[index] = (group * 5 + SEEN_KEY[seen[index]]) * 5 + (half ? 1 + AROUND[around] : 0);
-      }
-      read(GROUP, contexts, count, symbols, false);
-      for (let index = 0; index < count; index++) {
-        patterns[group * cells + here[index]] = symbols[index];
-        seen[index] += POPULATION[symbols[index]];
-      }
+      contextsOf(group, contexts);
+      read(GROUP, contexts, here.length, symbols);
+      for (let index = 0; index < here.length; index++) patterns[group * cells + here[index]] = symbols[index];
     }
-    if (seen.includes(0)) throw new Malformed('a live cell without a value');
   }
   return patterns;
+}
+
+/**
+ * Contexts of a half's groups in a key frame: the group before, how much there is in all groups before, what most
+ * neighbours have. The function that is returned is to be called for each group in turn.
+ *
+ * @param {Grid} grid
+ * @param {Uint8Array} patterns
+ * @param {Int32Array} here
+ * @param {number} half
+ */
+function keyGroups({ cells, pitch }, patterns, here, half) {
+  const seen = new Uint8Array(here.length);
+  /** @type {(group: number, contexts: Uint32Array) => void} */
+  return (group, contexts) => {
+    for (let index = 0; index < here.length; index++) {
+      const at = group * cells + here[index];
+      const before = group ? patterns[at - cells] : 0;
+      seen[index] += POPULATION[before];
+      let most = 0;
+      if (half) {
+        const [a, b, c, d] = [patterns[at - pitch], patterns[at + pitch], patterns[at - 1], patterns[at + 1]];
+        most = 1 + ((a & b) | (c & d) | ((a | b) & (c | d)));
+      }
+      contexts[index] = ((group * 16 + before) * 3 + SEEN[seen[index]]) * 17 + most;
+    }
+  };
+}
+
+/**
+ * Contexts of a half's groups in a delta: the reference's group, how much is around it, how many channels the
+ * reference has missed. The function that is returned is to be called for each group in turn.
+ *
+ * @param {Grid} grid
+ * @param {Reference} reference
+ * @param {Uint8Array} patterns
+ * @param {Int32Array} here
+ * @param {number} half
+ */
+function deltaGroups({ cells, groups, pitch, neighbours }, reference, patterns, here, half) {
+  const weight = 1 + half;
+  const misses = Uint16Array.from(here, (cell) => {
+    let wrong = 0;
+    for (let group = 0; half && group < groups; group++) {
+      for (const offset of neighbours) {
+        const at = group * cells + cell + offset;
+        wrong += POPULATION[patterns[at] ^ reference.patterns[at]];
+      }
+    }
+    return (reference.population[cell] ? 0 : DEAD_REFERENCE * weight) + (wrong >> 1);
+  });
+  /** @type {(group: number, contexts: Uint32Array) => void} */
+  return (group, contexts) => {
+    for (let index = 0; index < here.length; index++) {
+      const at = group * cells + here[index];
+      if (group) misses[index] += weight * POPULATION[patterns[at - cells] ^ reference.patterns[at - cells]];
+      const around = reference.around[at] + (half ? populationAround(patterns, at, pitch) : 0);
+      const coarse = group * 16 + reference.patterns[at];
+      contexts[index] = (coarse * 5 + AROUND[half][around]) * 10 + MISSES[half][misses[index]];
+    }
+  };
 }
 
 /**
@@ -273,17 +333,21 @@ function walkGroups(grid, reference, read, halves) {
  */
 function walkValues(grid, symbolMax, reference, read, halves, patterns) {
   const { cells, channels, groups, pitch } = grid;
-  const values = new Int8Array(channels * cells);
+  const values = reference ? reference.values.slice() : new Int8Array(channels * cells);
   const most = Math.max(halves[0].length, halves[1].length) * groups * CHANNELS_OF_GROUP;
   const places = new Int32Array(most);
   const contexts = new Uint32Array(most);
   const symbols = new Uint8Array(most);
-  const fullness = new Uint8Array(cells);
+  // Of each cell: how full it is, or how many channels the reference has missed.
+  const bin = new Uint8Array(cells);
   for (const here of halves) {
     for (const cell of here) {
       let population = 0;
-      for (let group = 0; group < groups; group++) population += POPULATION[patterns[group * cells + cell]];
-      fullness[cell] = CELL[population];
+      for (let at = cell; at < groups * cells; at += cells) {
+        population += POPULATION[patterns[at] ^ (reference ? reference.patterns[at] : 0)];
+      }
+      bin[cell] = reference ? WRONG[population] : FULLNESS[population];
+      if (reference) for (let at = cell; at < channels * cells; at += cells) values[at] = 0;
     }
   }
   for (let half = 0; half < 2; half++) {
@@ -295,18 +359,20 @@ function walkValues(grid, symbolMax, reference, read, halves, patterns) {
         if (!((patterns[of + cell] >> bit) & 1)) continue;
         if (channel >= channels) throw new Malformed('a value in a channel that is not there');
         const at = channel * cells + cell;
+        const lean = half
+          ? clip(values[at - pitch], 2) + clip(values[at + pitch], 2) + clip(values[at - 1], 2) + clip(values[at + 1], 2)
+          : 0;
         places[count] = at;
         if (reference) {
-          contexts[count++] = channel * 28 + reference.values[at];
-          continue;
+          const both = LEAN_BOTH[half][lean + reference.lean[at] + 8 * (1 + half)];
+          contexts[count] = ((channel * 7 + 3 + clip(reference.values[at], 3)) * 4 + bin[cell]) * 5 + both;
+        } else {
+          contexts[count] = (channel * 4 + bin[cell]) * 10 + (half ? 1 + LEAN[lean + 8] : 0);
         }
-        const lean = half
-          ? 1 + LEAN[8 + slight(values[at - pitch]) + slight(values[at + pitch]) + slight(values[at - 1]) + slight(values[at + 1])]
-          : 0;
-        contexts[count++] = (channel * 3 + fullness[cell]) * 6 + lean;
+        count += 1;
       }
     }
-    read(VALUE, contexts, count, symbols, half === 1);
+    read(VALUE, contexts, count, symbols);
     for (let index = 0; index < count; index++) {
       const symbol = symbols[index];
       values[places[index]] = symbol < symbolMax ? symbol - symbolMax : symbol - symbolMax + 1;
@@ -315,9 +381,26 @@ function walkValues(grid, symbolMax, reference, read, halves, patterns) {
   return values;
 }
 
-/** @param {number} value */
-function slight(value) {
-  return Math.max(-2, Math.min(2, value));
+/**
+ * @param {number} value
+ * @param {number} most
+ */
+function clip(value, most) {
+  return value > most ? most : value < -most ? -most : value;
+}
+
+/**
+ * Non-zero channels of a group's four neighbours.
+ *
+ * @param {Uint8Array} patterns
+ * @param {number} at
+ * @param {number} pitch
+ */
+function populationAround(patterns, at, pitch) {
+  return (
+    POPULATION[patterns[at - pitch]] + POPULATION[patterns[at + pitch]] +
+    POPULATION[patterns[at - 1]] + POPULATION[patterns[at + 1]]
+  );
 }
 
 /**
@@ -329,15 +412,4 @@ function sumAt(of, origin, offsets) {
   let sum = 0;
   for (const offset of offsets) sum += of[origin + offset];
   return sum;
-}
-
-/**
- * @param {Grid} grid
- * @param {Uint8Array} live
- * @param {number} origin
- */
-function blockPattern(grid, live, origin) {
-  let pattern = 0;
-  for (let bit = 0; bit < 4; bit++) pattern |= live[origin + grid.blockCells[bit]] << bit;
-  return pattern;
 }

@@ -10,8 +10,7 @@ import { PRECISION, TOTAL } from './rans.js';
 export const RATES = ['lossless', 'high', 'default', 'low'];
 
 const MAGIC = [0x46, 0x43, 0x45, 0x54, 1];
-const HEAD = 12;
-const MAX_MODELS = 4;
+const HEAD = 10;
 
 /**
  * @typedef {{symbol: Uint8Array, frequency: Uint16Array, bias: Uint16Array}} Slots
@@ -29,15 +28,12 @@ export class EntropyTables {
   constructor(stored, id) {
     this.id = id;
     if (stored.length < HEAD || MAGIC.some((byte, index) => stored[index] !== byte)) fail('not a file of this version');
-    const [channels, symbolMax, keyModels, deltaModels] = stored.subarray(5, 9);
-    const sound = channels && symbolMax && symbolMax < 128 && isModelCount(keyModels) && isModelCount(deltaModels);
-    if (!sound) fail('channels, range or models out of bounds');
+    const [channels, symbolMax] = stored.subarray(5, 7);
+    if (!channels || !symbolMax || symbolMax > 127) fail('channels or range out of bounds');
     this.channels = channels;
     this.symbolMax = symbolMax;
-    this.keyModels = keyModels;
-    this.deltaModels = deltaModels;
 
-    const clusters = [BLOCK, GROUP, VALUE].map((kind) => stored[9 + kind] + 1);
+    const clusters = [BLOCK, GROUP, VALUE].map((kind) => stored[7 + kind] + 1);
     const alphabets = [16, 16, 2 * symbolMax];
     const total = clusters[BLOCK] + clusters[GROUP] + clusters[VALUE];
     /** @type {Slots} */
@@ -63,42 +59,19 @@ export class EntropyTables {
     }
 
     const first = [0, clusters[BLOCK], clusters[BLOCK] + clusters[GROUP]];
-    /** @type {Uint32Array[][]} */
-    this.bases = [];
-    for (let rate = 0; rate < RATES.length; rate++) {
-      for (const key of [true, false]) {
-        for (let model = 0; model < (key ? keyModels : deltaModels); model++) {
-          this.bases.push(
-            contextCounts(channels, key).map((contexts, kind) => {
-              const of = stored.subarray(at, at + contexts);
-              if (of.length < contexts || of.some((cluster) => cluster >= clusters[kind])) fail('cut off or damaged');
-              at += contexts;
-              return Uint32Array.from(of, (cluster) => (first[kind] + cluster) << PRECISION);
-            }),
-          );
-        }
-      }
-    }
+    /** @param {boolean} key */
+    const bases = (key) =>
+      contextCounts(channels, key).map((contexts, kind) => {
+        const of = stored.subarray(at, at + contexts);
+        if (of.length < contexts || of.some((cluster) => cluster >= clusters[kind])) fail('cut off or damaged');
+        at += contexts;
+        return Uint32Array.from(of, (cluster) => (first[kind] + cluster) << PRECISION);
+      });
+    /** Where the slot table of each context of each kind begins. */
+    this.keyBases = bases(true);
+    this.deltaBases = bases(false);
     if (at !== stored.length) fail(`expected ${at} bytes, got ${stored.length}`);
   }
-
-  /**
-   * Where the slot table of each context of each kind begins; undefined when there is no such model.
-   *
-   * @param {number} rate
-   * @param {boolean} key
-   * @param {number} model
-   * @returns {Uint32Array[] | undefined}
-   */
-  basesOf(rate, key, model) {
-    if (model >= (key ? this.keyModels : this.deltaModels)) return undefined;
-    return this.bases[rate * (this.keyModels + this.deltaModels) + (key ? 0 : this.keyModels) + model];
-  }
-}
-
-/** @param {number} count */
-function isModelCount(count) {
-  return count >= 1 && count <= MAX_MODELS;
 }
 
 /**

@@ -5,6 +5,7 @@
 
 import { BitstreamDecoder, dequantise, knownFrom } from './bitstream.js';
 import { extract } from './carriage.js';
+import { carriedSize } from './carried_size.js';
 
 /** @import {Known, SpecAnswer} from './bitstream.js' */
 
@@ -15,7 +16,7 @@ import { extract } from './carriage.js';
  * @property {'frame'} kind
  * @property {number} session
  * @property {number} rtpTimestamp
- * @property {number} bytes of the payload; 0 without features
+ * @property {number} bytes of features as carried; 0 without
  * @property {import('./types.js').FrameLabel | null} label of its features; null without, or when they did not decode
  * @property {string | null} problem the decoder's word for why they did not
  *
@@ -84,7 +85,7 @@ function decode(session, rtpTimestamp, payload) {
     scope.postMessage({ kind: 'frame', session, rtpTimestamp, bytes: 0, label: null, problem: null });
     return;
   }
-  const bytes = payload.length;
+  const bytes = carriedSize(payload);
   let features;
   try {
     features = decoder.decode(payload);

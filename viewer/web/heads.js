@@ -51,6 +51,12 @@ export class Heads {
   #worker;
   /** @type {{fingerprint: string, inputWidth: number, inputHeight: number} | null} */
   #spec = null;
+  /** @type {() => void} */
+  #letBegin = () => {};
+  /** Loading the runtime takes both a processor and the line: it waits until the video plays. */
+  #begun = new Promise((resolve) => {
+    this.#letBegin = () => resolve(null);
+  });
   /** Why no head can run at all. */
   #disabled = '';
 
@@ -63,6 +69,12 @@ export class Heads {
     this.hooks = hooks;
     this.#worker = this.#startWorker();
     setInterval(() => this.#watch(), WATCH_MS);
+  }
+
+  /** The video plays: get the runtime ready, for the heads that are on and those to come. */
+  begin() {
+    this.#letBegin();
+    this.#send({ kind: 'prepare' });
   }
 
   /** @param {CatalogueEntry[]} entries */
@@ -204,6 +216,7 @@ export class Heads {
     this.#loaded.add(name);
     const worker = this.#worker;
     try {
+      await this.#begun;
       const model = await this.#model(name, manifest);
       if (worker !== this.#worker || !this.#loaded.has(name)) return;
       this.#loading.set(name, performance.now());

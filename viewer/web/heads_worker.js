@@ -10,13 +10,14 @@ import { letterbox } from './layout.js';
 /** @import {DecodedFrame} from './features_worker.js' */
 
 /**
- * @typedef {{kind: 'connect', port: MessagePort, inputWidth: number, inputHeight: number}
+ * @typedef {{kind: 'prepare'}
+ *   | {kind: 'connect', port: MessagePort, inputWidth: number, inputHeight: number}
  *   | {kind: 'load', name: string, manifest: Manifest, model: ArrayBuffer, settings: Record<string, number>}
  *   | {kind: 'unload', name: string}
  *   | {kind: 'order', order: string[]}
  *   | {kind: 'set', head: string, name: string, value: number}} HeadsRequest
  *
- * @typedef {{kind: 'ready'} | {kind: 'unusable', reason: string}
+ * @typedef {{kind: 'unusable', reason: string}
  *   | {kind: 'loaded', name: string, ms: number}
  *   | {kind: 'running', name: string}
  *   | {kind: 'failed', name: string, reason: string}
@@ -29,16 +30,18 @@ const scope = /** @type {{postMessage(message: HeadsReport): void}} */ (/** @typ
 /** Where `viewer/vendor_files.py` puts the runtime. */
 const vendor = new URL('./vendor/', import.meta.url).href;
 
-/** @type {Promise<typeof import('onnxruntime-web')>} */
-const runtime = import(`${vendor}ort.wasm.min.mjs`).then((ort) => {
-  ort.env.wasm.wasmPaths = vendor;
-  ort.env.wasm.numThreads = 1;
-  return ort;
-});
-runtime.then(
-  () => scope.postMessage({ kind: 'ready' }),
-  (error) => scope.postMessage({ kind: 'unusable', reason: String(error.message ?? error) }),
-);
+/** @type {Promise<typeof import('onnxruntime-web')> | null} */
+let runtime = null;
+
+/** The runtime, loaded once, when it is first asked for. */
+function loadRuntime() {
+  runtime ??= import(`${vendor}ort.wasm.min.mjs`).then((ort) => {
+    ort.env.wasm.wasmPaths = vendor;
+    ort.env.wasm.numThreads = 1;
+    return ort;
+  });
+  return runtime;
+}
 
 /** @type {Map<string, HeadRunner>} */
 const runners = new Map();
@@ -63,6 +66,9 @@ function inTurn(step) {
 self.onmessage = ({ data }) => {
   const request = /** @type {HeadsRequest} */ (data);
   switch (request.kind) {
+    case 'prepare':
+      loadRuntime().catch((error) => scope.postMessage({ kind: 'unusable', reason: String(error.message ?? error) }));
+      break;
     case 'connect':
       ({ inputWidth, inputHeight } = request);
       request.port.onmessage = ({ data: frame }) => take(frame);
@@ -89,7 +95,7 @@ self.onmessage = ({ data }) => {
 async function load({ name, manifest, model, settings }) {
   const begun = performance.now();
   try {
-    const runner = await HeadRunner.load(await runtime, manifest, new Uint8Array(model));
+    const runner = await HeadRunner.load(await loadRuntime(), manifest, new Uint8Array(model));
     for (const [setting, value] of Object.entries(settings)) runner.set(setting, value);
     runners.set(name, runner);
     scope.postMessage({ kind: 'loaded', name, ms: performance.now() - begun });

@@ -180,7 +180,10 @@ let lastShown = null;
 /** @type {VideoFrameRequestCallback} */
 function frameShown(_now, { rtpTimestamp: announced }) {
   video.requestVideoFrameCallback(frameShown);
-  if (!figures.joinMs && connection.postedAt) figures.joinMs = performance.now() - connection.postedAt;
+  if (!figures.joinMs && connection.postedAt) {
+    figures.joinMs = performance.now() - connection.postedAt;
+    if (features) heads.begin();
+  }
   if (features && announced === undefined) plainVideo(NO_TIMESTAMP);
   if (!features || announced === undefined) {
     figures.framesShown += 1;
@@ -229,7 +232,8 @@ function announce(label, rtpTimestamp, results, late) {
 
 const STATES = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting' };
 
-const connection = new Connection('whep', {
+const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
+const connection = new Connection('whep', token, {
   onReceiver(receiver, number) {
     session = number;
     pairing = new Pairing();
@@ -238,8 +242,9 @@ const connection = new Connection('whep', {
     figures.firstOverlayMs = 0;
     if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = JITTER_BUFFER_MS;
     if (features) receiver.transform = new RTCRtpScriptTransform(featuresWorker, { session: number });
-    readDocuments();
   },
+  // Not before: what can wait must not slow the join.
+  onAnswer: readDocuments,
   onStream(stream) {
     video.srcObject = stream;
     play();

@@ -18,24 +18,25 @@ const LOW = 0x10000;
 export class RansReader {
   #lanes;
   #few;
-  #tailSteps;
+  #beforeTail;
   #state;
   #words;
   /** Words in `#words`, and how many of them came in the payload. */
   #count;
   #sent;
   #at = 0;
+  #inTail = false;
   #stepsLeft = MAX_STEPS;
 
   /**
    * @param {Uint8Array} coded
    * @param {number} lanes
-   * @param {number} tailSteps
+   * @param {number} split how many symbols come before the tail
    */
-  constructor(coded, lanes, tailSteps) {
+  constructor(coded, lanes, split) {
     this.#lanes = lanes;
-    this.#few = Math.max(1, lanes >> 3);
-    this.#tailSteps = tailSteps;
+    this.#few = Math.max(1, lanes >> 2);
+    this.#beforeTail = split;
     this.#state = new Uint32Array(lanes);
     const used = readStates(coded, this.#state);
     if ((coded.length - used) % 2) throw new Malformed('half a word at the end');
@@ -48,7 +49,7 @@ export class RansReader {
   }
 
   /**
-   * Read `count` symbols, symbol i with the slot table that begins at `bases[i]`.
+   * Read a pass of `count` symbols, symbol i with the slot table that begins at `bases[i]`.
    *
    * @param {Uint32Array} bases
    * @param {number} count
@@ -56,30 +57,32 @@ export class RansReader {
    * @param {Uint8Array} symbols
    */
   read(bases, count, slots, symbols) {
-    this.#pop(bases, 0, count, slots, symbols, this.#lanes);
+    const whole = Math.min(count, this.#beforeTail);
+    this.#beforeTail -= whole;
+    this.#pop(bases, 0, whole, slots, symbols, this.#lanes);
+    if (whole === count) return;
+    this.#beginTail();
+    this.#pop(bases, whole, count, slots, symbols, this.#few);
   }
 
-  /**
-   * Read the last pass, whose end is the tail; throws Malformed unless every lane and word ends as it began.
-   *
-   * @param {Uint32Array} bases
-   * @param {number} count
-   * @param {import('./entropy_tables.js').Slots} slots
-   * @param {Uint8Array} symbols
-   */
-  readLast(bases, count, slots, symbols) {
-    const tail = this.#tailSteps * this.#few;
-    if (tail > count) throw new Malformed('a tail longer than its pass');
-    this.#pop(bases, 0, count - tail, slots, symbols, this.#lanes);
-    for (let lane = this.#few; lane < this.#lanes; lane++) {
-      if (this.#state[lane] - LOW >= LOW) throw new Malformed('a lane ends beyond its range');
-      this.#words[this.#count++] = this.#state[lane] - LOW;
-    }
-    this.#pop(bases, count - tail, count, slots, symbols, this.#few);
-    let clean = this.#at >= this.#sent;
+  /** Throws Malformed unless every lane and word ends as the encoder began. */
+  finish() {
+    this.#beginTail();
+    let clean = this.#at >= this.#sent && !this.#beforeTail;
     for (let lane = 0; lane < this.#few; lane++) clean &&= this.#state[lane] === LOW;
     for (let word = this.#at; word < this.#count; word++) clean &&= this.#words[word] === 0;
     if (!clean) throw new Malformed('the lanes do not end where they began');
+  }
+
+  /** The other lanes' final states are the words that the tail reads last. */
+  #beginTail() {
+    if (this.#inTail) return;
+    this.#inTail = true;
+    for (let lane = this.#few; lane < this.#lanes; lane++) {
+      const seed = this.#state[lane] - LOW;
+      if (seed >= LOW) throw new Malformed('a lane ends beyond its range');
+      this.#words[this.#count++] = seed;
+    }
   }
 
   /**

@@ -102,7 +102,7 @@ def test_views_move_the_truth_with_the_picture() -> None:
     for still in _stills():
         for sample in (
             full_view(still, 640, 352, flip=True),
-            *(random_view(still, 640, 352, rng) for _ in range(6)),
+            *(random_view(still, 640, 352, rng, 0.4) for _ in range(6)),
         ):
             for x0, y0, x1, y1 in sample.people:
                 patch = (

@@ -1,4 +1,4 @@
-"""Entropy tables: what is stored comes back, what is damaged is refused, whatever is fitted codes everything."""
+"""Entropy tables: stored ones come back, damaged ones are refused, all code everything."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ def test_tables_of_a_full_core_stay_small() -> None:
         lambda raw: raw[:4] + b"\x09" + raw[5:],
         lambda raw: raw[:-1],
         lambda raw: raw + b"\0",
-        lambda raw: raw[:12] + b"\0\0" + raw[14:],
+        lambda raw: raw[:10] + b"\0\0" + raw[12:],
+        lambda raw: raw[:5] + b"\0" + raw[6:],
         lambda raw: raw[:6] + b"\0" + raw[7:],
-        lambda raw: raw[:7] + b"\x05" + raw[8:],
+        lambda raw: raw[:7] + b"\xff" + raw[8:],
         lambda raw: raw[:-1] + b"\xff",
     ],
 )
@@ -55,5 +56,5 @@ def test_rates_and_deltas_never_seen_can_still_be_coded(spec: FeatureSpec) -> No
 def test_nothing_to_fit_to_is_refused(spec: FeatureSpec) -> None:
     with pytest.raises(ValueError, match="at least one frame"):
         fit_tables([], spec)
-    with pytest.raises(ValueError, match="expected \\(rate"):
+    with pytest.raises(ValueError, match="expected .rate"):
         fit_tables([("default", np.zeros((1, 2, 3, 4), np.int8))], spec)

@@ -1,4 +1,4 @@
-"""A real encoder and decoder: every frame comes out with the payload that went in with it, and nothing else changes."""
+"""A real encoder and decoder: each frame keeps its payload, and nothing else changes."""
 
 from __future__ import annotations
 

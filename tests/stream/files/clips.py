@@ -18,7 +18,7 @@ def burnt_picture(number: int, width: int, height: int) -> NDArray[np.uint8]:
     x, y = np.linspace(60, 180, width).astype(np.uint8), np.linspace(40, 160, height).astype(np.uint8)
     picture = np.empty((height, width, 3), np.uint8)
     picture[..., 0], picture[..., 1], picture[..., 2] = x[None], y[:, None], x[None] // 2 + y[:, None] // 2
-    strip = max(1, height // 8)
+    strip = max(1, height // 16)
     for bit in range(_BITS):
         picture[:strip, bit * width // _BITS : (bit + 1) * width // _BITS] = 235 if number >> bit & 1 else 16
     return picture
@@ -28,7 +28,7 @@ def burnt_number(picture: av.VideoFrame) -> int:
     """Return the number that `burnt_picture` burnt into a decoded picture."""
     plane = picture.planes[0]
     luma = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
-    row = luma[plane.height // 16]
+    row = luma[plane.height // 32]
     return sum(int(row[(2 * bit + 1) * plane.width // (2 * _BITS)] > 125) << bit for bit in range(_BITS))
 
 

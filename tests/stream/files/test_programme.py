@@ -87,3 +87,17 @@ def test_a_failure_in_a_thread_reaches_the_caller(
         pytest.raises(ValueError, match="160x96"),
     ):
         programme.encode(next(source))
+
+
+def test_a_scene_cut_is_a_feature_key_but_no_video_key(core: Core, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=6)
+    with open_source(str(clip)) as source:
+        frames = list(source)
+    for frame in frames[4:]:
+        for plane in frame.picture.planes:
+            plane.update(bytes(255 - value for value in bytes(plane)))
+    features = FeatureEncoder(core)
+    with ProgrammeEncoder(features, VideoEncoder(160, 96, 25)) as programme:
+        coded = [programme.encode(frame) for frame in frames]
+    assert [frame.number for frame in coded if frame.feature_key] == [0, 4]
+    assert [frame.number for frame in coded if frame.key] == [0]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
+from threading import Thread
 
 import av
 import numpy as np
@@ -189,6 +192,33 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
 
 def test_an_address_that_nobody_serves_is_refused() -> None:
     assert "cannot open the stream" in refusal("http://127.0.0.1:9/match.mp4")
+
+
+def test_a_protocol_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_srt(*_: object, **__: object) -> None:
+        raise av.error.ProtocolNotFoundError(0, "Protocol not found")
+
+    monkeypatch.setattr(av, "open", without_srt)
+    assert "has no srt" in refusal("srt://127.0.0.1:9000")
+
+
+def test_a_video_is_read_over_http(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", frames=5)
+    handler = partial(_QuietHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            frames = frames_of(f"http://127.0.0.1:{server.server_port}/clip.mp4")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert [burnt_number(frame.picture) for frame in frames] == list(range(5))
+
+
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def test_a_folder_gives_each_image_as_a_start_of_its_own(tmp_path: Path) -> None:

@@ -7,18 +7,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation import bench_accuracy, bench_browser, bench_fanout, bench_heads, bench_pipeline
-from evaluation.figure import Figure, NotMeasured
-from evaluation.provenance import Provenance
+from evaluation.bench import accuracy, browser, fanout, heads, pipeline
+from evaluation.bench.figure import Figure, NotMeasured
+from evaluation.bench.provenance import Provenance
 
 __all__ = ["BENCHES", "BenchRun", "markdown", "run_benches", "update_results"]
 
 BENCHES: dict[str, Callable[[Path | None], list[Figure]]] = {
-    "pipeline": bench_pipeline.measure,
-    "heads": bench_heads.measure,
-    "browser": bench_browser.measure,
-    "fanout": bench_fanout.measure,
-    "accuracy": bench_accuracy.measure,
+    "pipeline": pipeline.measure,
+    "heads": heads.measure,
+    "browser": browser.measure,
+    "fanout": fanout.measure,
+    "accuracy": accuracy.measure,
 }
 """Name -> measurement; each takes the folder of real clips, or None where there is none."""
 

@@ -33,7 +33,7 @@ def provenance(command: str) -> Provenance:
 
 def _commit() -> str:
     """Return the short hash, with a + when files differ from it (the results page itself does not count)."""
-    repository = Path(__file__).resolve().parents[1]
+    repository = Path(__file__).resolve().parents[2]
 
     def git(*arguments: str) -> str:
         return subprocess.run(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from core_network.catalogue import default_core
+from evaluation.bench.figure import Figure, NotMeasured
 from evaluation.core_accuracy import score_core
-from evaluation.figure import Figure, NotMeasured
 
 __all__ = ["measure"]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from core_network.catalogue import default_core
 from core_network.prepare import View
-from evaluation.bench_pipeline import real_clip
-from evaluation.figure import Figure
+from evaluation.bench.figure import Figure
+from evaluation.bench.pipeline import real_clip
 from stream.programme import FeatureEncoder
 from stream.source import open_source
 from task_heads.registry import Registry

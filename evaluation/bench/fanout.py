@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from evaluation.bench.figure import Figure
 from evaluation.fanout_bench import compare
-from evaluation.figure import Figure
 
 __all__ = ["measure"]
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from core_network.catalogue import default_core
-from evaluation.figure import Figure, NotMeasured
+from evaluation.bench.figure import Figure, NotMeasured
 from stream.file_writer import encode_file
 
 __all__ = ["REAL_CLIP", "measure", "real_clip"]

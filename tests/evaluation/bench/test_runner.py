@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from evaluation import bench
-from evaluation.bench import BenchRun, markdown, run_benches, update_results
-from evaluation.figure import Figure, NotMeasured
-from evaluation.provenance import Provenance
+from evaluation.bench import runner
+from evaluation.bench.browser import percentile_95
+from evaluation.bench.figure import Figure, NotMeasured
+from evaluation.bench.provenance import Provenance
+from evaluation.bench.runner import BenchRun, markdown, run_benches, update_results
 
 ORIGIN = Provenance("featurecast bench", "abc1234", "2 cores", "2026-01-01")
 
@@ -56,7 +57,7 @@ def test_a_page_without_the_section_is_refused(tmp_path: Path) -> None:
 
 def test_the_results_page_has_a_section_for_every_bench(repository: Path) -> None:
     page = (repository / "docs" / "results.md").read_text()
-    for name in bench.BENCHES:
+    for name in runner.BENCHES:
         assert f"<!-- bench:{name} -->\n" in page and f"<!-- /bench:{name} -->" in page
 
 
@@ -64,6 +65,12 @@ def test_what_cannot_be_measured_here_is_skipped_with_its_reason(monkeypatch: py
     def no_clips(root: Path | None) -> list[Figure]:
         raise NotMeasured("no clips here")
 
-    monkeypatch.setitem(bench.BENCHES, "pipeline", no_clips)
+    monkeypatch.setitem(runner.BENCHES, "pipeline", no_clips)
     (run,) = run_benches(["pipeline"], None)
     assert markdown(run) == "Skipped: no clips here\n"
+
+
+def test_the_percentile_is_one_of_the_values() -> None:
+    assert percentile_95(range(1, 21)) == 19
+    assert percentile_95(range(1, 101)) == 95
+    assert percentile_95([7.0]) == 7.0
