@@ -36,10 +36,10 @@ class FeatureSpec:
     def __post_init__(self) -> None:
         channels, height, width = self.shape
         if (height * self.stride, width * self.stride) != (self.input_height, self.input_width):
+            rows, columns = self.input_height // self.stride, self.input_width // self.stride
             raise ValueError(
-                f"feature spec {self.name}: at stride {self.stride} a {self.input_width}x{self.input_height} input "
-                f"expects a {self.input_width // self.stride}x{self.input_height // self.stride} "
-                f"grid, got {width}x{height}"
+                f"feature spec {self.name}: a {self.input_width}x{self.input_height} input "
+                f"at stride {self.stride} expects a {columns}x{rows} grid, got {width}x{height}"
             )
         for rate in RATES:
             steps = len(self.steps.get(rate, ()))

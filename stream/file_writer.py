@@ -83,7 +83,6 @@ def encode_file(
     """
     target = _checked_target(source, Path(out_path))
     feature_encoder = FeatureEncoder(core, rate=rate)
-    tally = _Tally()
     # The muxer goes by the ending, so the temporary name keeps it.
     temporary = target.with_name(f".{target.stem}.{os.getpid()}.part.mp4")
     try:
@@ -92,6 +91,7 @@ def encode_file(
             writer = stack.enter_context(_Mp4Writer(temporary, frames, feature_encoder))
             video_encoder = VideoEncoder(frames.width, frames.height, frames.fps)
             programme = stack.enter_context(ProgrammeEncoder(feature_encoder, video_encoder))
+            tally = _Tally()
             for coded in _coded_frames(frames, programme):
                 writer.write(coded)
                 tally.add(coded)

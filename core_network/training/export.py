@@ -29,7 +29,7 @@ from core_network.training.augment import full_view
 from core_network.training.network import Architecture, CoreNetwork, ServedCore
 from core_network.training.stills import Still
 
-__all__ = ["RATE_STEPS", "export_core", "load_trained_core"]
+__all__ = ["RATE_STEPS", "export_core", "export_float", "load_trained_core"]
 
 RATE_STEPS = dict(zip(RATES, (0.5, 0.75, 1.0, 1.6), strict=True))
 """Quantiser step of each rate; the network trained with all of them."""

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["LATENT_LIMIT", "Architecture", "CoreNetwork", "ProbeHeads", "ServedCore"]
+__all__ = ["LATENT_LIMIT", "Architecture", "CoreNetwork", "ProbeHeads", "ServedCore", "normalise"]
 
 LATENT_LIMIT = 7.5
 """Latents are clamped to this, so that symbols stay within 15 at the finest step, 0.5."""

@@ -112,14 +112,12 @@ class BitstreamEncoder:
         return EncodedFeatures(header.seal(delta.to_bytes() + coded.symbols, key.checksum), False)
 
     def _usable_key(self, number: int, pts: int, source_size: tuple[int, int]) -> _Key | None:
-        key = self._key
-        if key is None or source_size != (key.fields.source_width, key.fields.source_height):
+        if self._key is None:
             return None
-        return (
-            key
-            if key.fields.number < number < key.fields.number + self.key_interval and pts > key.fields.pts
-            else None
-        )
+        first = self._key.fields
+        same_source = source_size == (first.source_width, first.source_height)
+        follows = first.number < number < first.number + self.key_interval and pts > first.pts
+        return self._key if same_source and follows else None
 
     def _check(self, symbols: NDArray[np.int8], number: int, pts: int, source_size: tuple[int, int]) -> None:
         if symbols.dtype != np.int8 or symbols.shape != self.spec.shape:

@@ -146,8 +146,7 @@ def _walk_blocks(
 
 def _coded_cells(reference: Reference | None, truth: Truth) -> NDArray[np.uint8]:
     differs = truth.patterns if reference is None else truth.values != reference.values
-    coded: NDArray[np.uint8] = differs.any(axis=0).astype(np.uint8)
-    return coded
+    return np.asarray(differs.any(axis=0), np.uint8)
 
 
 def _walk_groups(

@@ -81,8 +81,8 @@ class Decoder:
     def read(self, base: NDArray[np.int64], slots: Numbers) -> NDArray[np.int64]:
         """Return the slots of a pass whose symbols have tables beginning at `base` in `slots`.
 
-        An entry of `slots` holds its symbol's frequency in the upper half, and in the lower half how far it is
-        from the symbol's first slot.
+        An entry of `slots` holds its symbol's frequency in the upper half, and in the lower half how far it
+        is from the symbol's first slot.
         """
         whole = min(len(base), self._before_tail)
         self._before_tail -= whole
@@ -148,7 +148,7 @@ def _steps(frequency: Numbers, start: Numbers, lanes: int) -> tuple[Numbers, Num
 
 
 def _push(state: Numbers, passes: list[tuple[Numbers, Numbers]]) -> Numbers:
-    """Code passes of steps [steps, lanes] into `state` in place, last one first; return words in reading order."""
+    """Code steps [steps, lanes] into `state` in place, last one first; return the words in reading order."""
     frequency = np.concatenate([frequency for frequency, _ in passes])
     start = np.concatenate([start for _, start in passes])
     # x // f * TOTAL + x % f + start, with one division.

@@ -93,9 +93,9 @@ class Coding:
     """Flat arrays over all clusters of all kinds.
 
     Symbol s of cluster k is entry `k * stride + s` of `frequency`, `start` and `bits`; slot t of cluster k is
-    entry `k * 4096 + t` of `slot_symbol` and `slots`, which holds the symbol's frequency in its upper half and
-    the slot's distance from the symbol's first slot in its lower half. `clusters[key][kind]` is the cluster,
-    counted over all kinds, of each context.
+    entry `k * 4096 + t` of `slot_symbol` and `slots`, which holds the symbol's frequency in its upper half
+    and the slot's distance from the symbol's first slot in its lower half. `clusters[key][kind]` is the
+    cluster, counted over all kinds, of each context.
     """
 
     def __init__(self, tables: EntropyTables) -> None:

@@ -32,7 +32,7 @@ def carried_size(payload: bytes) -> int:
 
 
 def insert(access_unit: bytes, payload: bytes) -> bytes:
-    """Return the access unit (Annex B) with the payload before its first slice; raises ValueError without one."""
+    """Return the access unit (Annex B) with the payload before its first slice; raises ValueError if none."""
     for kind, start, _ in _units(access_unit):
         if _is_slice(kind):
             # The zero byte of a four-byte start code belongs to the slice's start code.
@@ -63,7 +63,7 @@ def _is_slice(kind: int) -> bool:
 
 
 def _units(access_unit: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield (type, first byte after the start code, end) of each NAL unit; looks no further than it is read."""
+    """Yield (type, first byte after the start code, end) of each NAL unit, looking no further than needed."""
     code = access_unit.find(_START_CODE)
     while code >= 0:
         start = code + 3

@@ -28,7 +28,7 @@ _BT601 = 5
 """Matrix numbers of ITU-T H.273 table 4; 5 and 6 are the same matrix."""
 
 
-def plane_array(plane: VideoPlane) -> NDArray[np.uint8]:
+def _plane_array(plane: VideoPlane) -> NDArray[np.uint8]:
     """Return a writable view [height, width] of one 8-bit plane without its line padding."""
     whole = np.frombuffer(cast(bytearray, plane), np.uint8)
     return whole.reshape(plane.height, plane.line_size)[:, : plane.width]
@@ -36,7 +36,7 @@ def plane_array(plane: VideoPlane) -> NDArray[np.uint8]:
 
 def luma(picture: av.VideoFrame) -> NDArray[np.uint8]:
     """Return the luma [height, width] of a planar 8-bit YUV picture, as a view."""
-    return plane_array(picture.planes[0])
+    return _plane_array(picture.planes[0])
 
 
 @dataclass(frozen=True)
@@ -158,8 +158,8 @@ class Uprighter:
         placed = av.VideoFrame(self.width, self.height, "yuv420p")
         bars = (self.width - size[0], self.height - size[1])
         for index, (source, target) in enumerate(zip(picture.planes, placed.planes, strict=True)):
-            upright = orientation.apply(plane_array(source))
-            canvas = plane_array(target)
+            upright = orientation.apply(_plane_array(source))
+            canvas = _plane_array(target)
             halved = 1 if index == 0 else 2
             left, top = (value // 2 // 2 * 2 // halved for value in bars)
             rows, columns = upright.shape

@@ -15,14 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import aiortc.rtcdtlstransport
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from core_network.catalogue import Core, default_core
+from evaluation.numbered_server import BITS, BLOCK
 from stream.broadcast import Broadcast
 from stream.programme import CodedFeatures, FeatureEncoder
+from stream.rtc_private import lose_rtp
 from stream.server import create_app, serve
 from stream.source import Source, SourceFrame
 from stream.sources.base import Arrival
@@ -31,9 +32,6 @@ from stream.video_encoder import VideoEncoder
 from task_heads.registry import Registry
 from task_heads.shelf import HeadShelf
 
-BITS = 16
-BLOCK = 32
-"""Side of the block of one bit, px."""
 WIDTH, HEIGHT = 640, 360
 
 
@@ -85,19 +83,6 @@ class StampedFeatures(FeatureEncoder):
         return super().code(frame, moved, **rest)
 
 
-def lose_packets(share: float) -> None:
-    """Throw away this share of the RTP packets that are sent, retransmissions included, RTCP never."""
-    dice = random.Random(1)
-    transport = aiortc.rtcdtlstransport.RTCDtlsTransport
-    send = transport._send_rtp
-
-    async def send_some(self: Any, packet: bytes) -> None:
-        if aiortc.rtcdtlstransport.is_rtcp(packet) or dice.random() >= share:
-            await send(self, packet)
-
-    transport._send_rtp = send_some  # type: ignore[method-assign]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
@@ -106,7 +91,8 @@ def main() -> None:
     parser.add_argument("--fps", type=int, default=25)
     arguments = parser.parse_args()
     if arguments.loss:
-        lose_packets(arguments.loss)
+        dice = random.Random(1)
+        lose_rtp(lambda: dice.random() < arguments.loss)
     core = default_core()
     broadcast = Broadcast(
         "numbers",

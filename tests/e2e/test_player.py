@@ -10,28 +10,8 @@ from typing import Any
 import pytest
 
 from evaluation.chromium import Chromium
-from tests.e2e.broadcast import BITS, BLOCK
+from evaluation.numbered_server import RECORDER
 from tests.e2e.conftest import Server
-
-# Keeps what the page says of every shown frame, with the number that the picture itself shows at that moment
-# and the timestamp of that picture: a starved page may see the video move on before it has looked.
-RECORDER = f"""
-window.recorded = [];
-const canvas = document.createElement('canvas');
-canvas.width = {BITS * BLOCK};
-canvas.height = {BLOCK};
-const context = canvas.getContext('2d', {{ willReadFrequently: true }});
-document.addEventListener('featurecast:frame', ({{ detail }}) => {{
-  const picture = new VideoFrame(document.getElementById('video'));
-  context.drawImage(picture, 0, 0);
-  const pictureTimestamp = picture.metadata().rtpTimestamp;
-  picture.close();
-  const row = context.getImageData(0, {BLOCK // 2}, canvas.width, 1).data;
-  let burnt = 0;
-  for (let bit = 0; bit < {BITS}; bit++) if (row[(bit * {BLOCK} + {BLOCK // 2}) * 4] > 120) burnt += 2 ** bit;
-  window.recorded.push({{ burnt, pictureTimestamp, at: performance.now(), ...detail }});
-}});
-"""
 
 LIVE = "document.getElementById('status').dataset.state === 'live'"
 
@@ -68,7 +48,7 @@ def test_features_and_results_belong_to_the_frame_on_the_screen(
     browser: Chromium, start_server: Callable[..., Server], loss: float, with_features: float
 ) -> None:
     watch(browser, start_server("--loss", str(loss)), "number_reader")
-    shown = frames_with_number(browser, 520, 110)
+    shown = frames_with_number(browser, 520, 140)
     paired = [frame for frame in shown if frame["number"] is not None]
     assert len(paired) >= 500
 

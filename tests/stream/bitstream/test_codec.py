@@ -175,5 +175,7 @@ def test_what_the_format_cannot_hold_is_refused(
 def test_tables_of_other_features_are_refused(tables: EntropyTables) -> None:
     with pytest.raises(ValueError, match="expected 5 channels"):
         BitstreamEncoder(synthetic_spec((5, 7, 9), "five"), tables, "low")
+    with pytest.raises(ValueError, match="at most 262144 symbols"):
+        BitstreamEncoder(synthetic_spec((6, 256, 256), "six"), tables, "low")
     with pytest.raises(ValueError, match="expected one of lossless"):
         BitstreamEncoder(synthetic_spec(SHAPE, "six"), tables, "best")

@@ -14,7 +14,10 @@ _BITS = 10
 
 
 def burnt_picture(number: int, width: int, height: int) -> NDArray[np.uint8]:
-    """Return RGB [height, width, 3]: a gradient, and on top the number as ten black or white blocks."""
+    """Return RGB [height, width, 3]: a gradient with the number on top as ten black or white blocks.
+
+    The blocks are so small that another number is no scene cut.
+    """
     x, y = np.linspace(60, 180, width).astype(np.uint8), np.linspace(40, 160, height).astype(np.uint8)
     picture = np.empty((height, width, 3), np.uint8)
     picture[..., 0], picture[..., 1], picture[..., 2] = x[None], y[:, None], x[None] // 2 + y[:, None] // 2
