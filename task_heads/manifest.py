@@ -18,7 +18,9 @@ __all__ = [
     "MODEL_SIZE_LIMIT",
     "BoxesDraw",
     "HeadError",
+    "Inputs",
     "Manifest",
+    "Metric",
     "ModelFile",
     "Output",
     "PointsDraw",
@@ -34,6 +36,7 @@ __all__ = [
     "load_manifest",
     "manifest_schema",
     "parse_manifest",
+    "template_names",
 ]
 
 MANIFEST_FILE = "head.json"

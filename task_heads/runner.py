@@ -21,7 +21,7 @@ from task_heads.manifest import (
     load_manifest,
 )
 
-__all__ = ["HeadRunner", "HeadSet", "graph_shapes", "run_order"]
+__all__ = ["HeadRunner", "HeadSet", "graph_shapes", "read_model", "run_order"]
 
 Tables = dict[str, NDArray[np.float32]]
 

@@ -53,8 +53,6 @@ _WRONG = _bins(1, 3, 6, last=255)
 # Bins of sums of neighbouring values, each clipped to +-2.
 _LEAN = 1 + _bins(-5, -2, -1, 0, 1, 2, 3, 6, first=-8, last=8)
 _LEAN_BOTH = (_bins(-1, 0, 1, 2, first=-8, last=8), _bins(-3, 0, 1, 4, first=-16, last=16))
-_DEAD_REFERENCE = 2
-"""Misses that a cell begins with where the reference holds nothing."""
 
 
 def context_counts(channels: int, *, key: bool) -> tuple[tuple[int, int], ...]:
@@ -95,12 +93,12 @@ class Reference:
         self.values = values
         self.patterns = grid.patterns(values)
         population = POPULATION[self.patterns]
-        self.population = population.sum(axis=0)
+        total = population.sum(axis=0)
         self.around = grid.around(population.astype(np.int8))
-        live = (self.population > 0).astype(np.uint8)
+        live = (total > 0).astype(np.uint8)
         self.blocks = tuple(
             _block_patterns(grid, live, origins).astype(np.int64) * 28
-            + _STRENGTH[self.population[origins + grid.block_cells].sum(axis=0)] * 7
+            + _STRENGTH[total[origins + grid.block_cells].sum(axis=0)] * 7
             for origins in grid.blocks
         )
         # Flat: what is looked up here are single symbols, one by one.
@@ -201,11 +199,9 @@ def _delta_groups(
     found = np.zeros((grid.groups, len(cells)), np.uint8)
     expected = reference.patterns[:, cells]
     around = reference.around[:, cells]
-    misses = np.where(reference.population[cells] > 0, 0, _DEAD_REFERENCE)
-    weight = 1
+    misses = np.zeros(len(cells), np.int64)
+    weight = 1 + half
     if half:
-        weight = 2
-        misses *= weight
         beside = cells + grid.neighbours
         around = around + POPULATION[patterns[:, beside]].sum(axis=1)
         wrong = POPULATION[patterns[:, beside] ^ reference.patterns[:, beside]].sum(axis=(0, 1))

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["DETECTIONS", "SLOTS", "STATE_COLUMNS", "PlayerHead", "PlayerNet", "PlayerPost", "Tuning"]
+__all__ = ["DETECTIONS", "SLOTS", "STATE_COLUMNS", "PlayerHead", "PlayerNet", "PlayerPost", "Tuning", "match"]
 
 SLOTS = 64
 DETECTIONS = 128
@@ -122,8 +122,10 @@ class PlayerPost(nn.Module):
     """Peaks -> NMS -> camera shift -> two-stage association -> Kalman update -> births; see `forward`."""
 
     before: Tensor
-    place: Tensor
-    sub_cell: Tensor
+    map_begin: Tensor
+    role_begin: Tensor
+    down_by: Tensor
+    right_by: Tensor
 
     def __init__(self, tuning: Tuning, shape: tuple[int, int, int]) -> None:
         super().__init__()
@@ -133,11 +135,15 @@ class PlayerPost(nn.Module):
         self.across, self.down = self.columns * CELL, self.rows * CELL
         # before[i, j] = 1 where detection j has a higher rank than i.
         self.register_buffer("before", torch.tril(torch.ones(DETECTIONS, DETECTIONS), -1), persistent=False)
-        # Where dx, dy, log w, log h (of sub-cell 0) and the three roles begin in the flattened raw maps.
-        place = torch.tensor([[4.0], [8.0], [12.0], [16.0], [20.0], [21.0], [22.0]]) * self.cells
-        sub_cell = torch.tensor([[1.0], [1.0], [1.0], [1.0], [0.0], [0.0], [0.0]]) * self.cells
-        self.register_buffer("place", place, persistent=False)
-        self.register_buffer("sub_cell", sub_cell, persistent=False)
+        # Where the five maps (sub-cell 0) and the three roles begin in the flattened raw maps.
+        begin = torch.tensor([0.0, 4.0, 8.0, 12.0, 16.0]) * self.cells
+        self.register_buffer("map_begin", begin[:, None, None], persistent=False)
+        role_begin = torch.tensor([20.0, 21.0, 22.0]) * self.cells
+        self.register_buffer("role_begin", role_begin[:, None], persistent=False)
+        # A peak and its four neighbours, in cells of stride 4.
+        down_by, right_by = torch.tensor([0.0, 0.0, 0.0, -1.0, 1.0]), torch.tensor([0.0, -1.0, 1.0, 0.0, 0.0])
+        self.register_buffer("down_by", down_by[:, None], persistent=False)
+        self.register_buffer("right_by", right_by[:, None], persistent=False)
 
     def detections(self, raw: Tensor, view: Tensor) -> Tensor:
         """Return [8, DETECTIONS]: x y w h, score (0 = suppressed), three role weights; best first."""
@@ -146,12 +152,7 @@ class PlayerPost(nn.Module):
         logits, index = torch.where(peak, heat, _NEVER).reshape(1, -1).topk(DETECTIONS)
         row = torch.floor((index.float() + 0.5) / self.columns)
         column = index.float() - row * self.columns
-        coarse_row, coarse_column = torch.floor(row * 0.5), torch.floor(column * 0.5)
-        part = (row - 2 * coarse_row) * 2 + column - 2 * coarse_column
-        address = self.place + self.sub_cell * part + (coarse_row * (self.columns // 2) + coarse_column)
-        picked = raw.reshape(-1).index_select(0, address.reshape(-1).long()).reshape(7, DETECTIONS)
-        x, y = (column + picked[0:1]) * CELL, (row + picked[1:2]) * CELL
-        size = picked[2:4].clamp(-2.0, 5.0).exp() * CELL
+        x, y, size, roles = self._read(raw, row, column)
         left, top, width, height = self._picture(view)
         inside = (x >= left) & (x <= left + width) & (y >= top) & (y <= top + height)
         score = torch.sigmoid(logits) * inside.float()
@@ -162,7 +163,32 @@ class PlayerPost(nn.Module):
         keep = start
         for _ in range(4):  # converges to sequential NMS (Cluster-NMS, arXiv 2005.03572)
             keep = start * (over @ keep < 0.5).float()
-        return torch.cat([boxes, score * keep.T, picked[4:7].softmax(0)], 0)
+        return torch.cat([boxes, score * keep.T, roles], 0)
+
+    def _read(self, raw: Tensor, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return x, y [1, DETECTIONS], size [2, DETECTIONS] in px and roles [3, DETECTIONS] of the peaks.
+
+        Each neighbour of a peak also says where the person is; their mean, weighted by heat, is less noisy.
+        """
+        rows = (row + self.down_by).clamp(0.0, self.rows - 1.0)
+        columns = (column + self.right_by).clamp(0.0, self.columns - 1.0)
+        coarse_rows, coarse_columns = torch.floor(rows * 0.5), torch.floor(columns * 0.5)
+        cell = coarse_rows * (self.columns // 2) + coarse_columns
+        part = (rows - 2 * coarse_rows) * 2 + columns - 2 * coarse_columns
+        values = raw.reshape(-1)
+        address = self.map_begin + (part * self.cells + cell)
+        heat, dx, dy, log_w, log_h = torch.split(
+            values.index_select(0, address.reshape(-1).long()).reshape(25, DETECTIONS), 5, 0
+        )
+        weight = torch.sigmoid(heat)
+        weight = weight / (weight.sum(0, keepdim=True) + 1e-9) * CELL
+        x = (weight * (columns + dx)).sum(0, keepdim=True)
+        y = (weight * (rows + dy)).sum(0, keepdim=True)
+        w = (weight * log_w.clamp(-2.0, 5.0).exp()).sum(0, keepdim=True)
+        h = (weight * log_h.clamp(-2.0, 5.0).exp()).sum(0, keepdim=True)
+        address = (self.role_begin + cell[0:1]).reshape(-1).long()
+        roles = values.index_select(0, address).reshape(3, DETECTIONS).softmax(0)
+        return x, y, torch.cat([w, h], 0), roles
 
     def _picture(self, view: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return left, top, width and height of the picture in px of the core's input, [1] each."""

@@ -152,7 +152,8 @@ def _view(
         labels = item.roles if still.people is not None else ()
         return np.ascontiguousarray(pixels), FrameTruth(still.people, labels, still.balls)
     height, width = pixels.shape[:2]
-    zoom = float(np.exp(rng.uniform(0.0, np.log(2.3))))
+    # Half of the views are nearly whole: that is the size at which people will be seen.
+    zoom = float(np.exp(rng.uniform(0.0, np.log(1.15 if rng.random() < 0.5 else 2.3))))
     crop_w, crop_h = int(width / zoom), int(height / zoom)
     anchor = rng.random(2) * (width, height)
     if still.balls is not None and len(still.balls) and rng.random() < 0.5:

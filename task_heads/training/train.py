@@ -33,7 +33,7 @@ from task_heads.dataset import ROLES, FeatureDataset, Record
 from task_heads.training.pictures import Views, write_pictures
 from task_heads.training.recipes import Recipe, recipe
 
-__all__ = ["HeadTrainingConfig", "features_for", "load_records", "train_head"]
+__all__ = ["HeadTrainingConfig", "features_for", "load_records", "runner_of", "train_head", "warm_start"]
 
 CHECKPOINT_EVERY = 250
 _WHOLE = Views(football=1, procedural=0, badminton=0, tennis=0, volleyball=0)

@@ -11,8 +11,6 @@ export const VALUE = 2;
 
 const CHANNELS_OF_GROUP = 4;
 const POPULATION = Uint8Array.from({ length: 16 }, (_, i) => (i & 1) + ((i >> 1) & 1) + ((i >> 2) & 1) + (i >> 3));
-/** Misses that a cell begins with where the reference holds nothing. */
-const DEAD_REFERENCE = 2;
 
 /**
  * A table (number - first) -> bin: how many edges are at or below the number.
@@ -134,12 +132,12 @@ export class Reference {
       }
     }
     const end = cells - pitch;
-    /** Non-zero channels of each cell, and of each cell's four neighbours in each group. */
-    this.population = new Uint8Array(cells);
+    const total = new Uint8Array(cells);
+    /** Non-zero channels of each cell's four neighbours in each group. */
     this.around = new Uint8Array(groups * cells);
     for (let group = 0; group < groups; group++) {
       for (let cell = pitch, at = group * cells + pitch; cell < end; cell++, at++) {
-        this.population[cell] += POPULATION[this.patterns[at]];
+        total[cell] += POPULATION[this.patterns[at]];
         this.around[at] = populationAround(this.patterns, at, pitch);
       }
     }
@@ -156,7 +154,7 @@ export class Reference {
         let pattern = 0;
         let strength = 0;
         for (let bit = 0; bit < 4; bit++) {
-          const population = this.population[origin + grid.blockCells[bit]];
+          const population = total[origin + grid.blockCells[bit]];
           if (population) pattern |= 1 << bit;
           strength += population;
         }
@@ -309,7 +307,7 @@ function deltaGroups({ cells, groups, pitch, neighbours }, reference, patterns, 
         wrong += POPULATION[patterns[at] ^ reference.patterns[at]];
       }
     }
-    return (reference.population[cell] ? 0 : DEAD_REFERENCE * weight) + (wrong >> 1);
+    return wrong >> 1;
   });
   /** @type {(group: number, contexts: Uint32Array) => void} */
   return (group, contexts) => {

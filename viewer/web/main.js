@@ -174,6 +174,9 @@ function frameArrived({ rtpTimestamp, bytes, label, problem }) {
 
 // ---- frames on the screen ----
 
+/** So many frames without a timestamp, and none with one, tell that this browser has none. One may end a session. */
+const ENOUGH_WITHOUT = 3;
+let withoutTimestamp = 0;
 /** RTP timestamp of the frame that was counted last. @type {number | null} */
 let lastShown = null;
 
@@ -184,11 +187,13 @@ function frameShown(_now, { rtpTimestamp: announced }) {
     figures.joinMs = performance.now() - connection.postedAt;
     if (features) heads.begin();
   }
-  if (features && announced === undefined) plainVideo(NO_TIMESTAMP);
   if (!features || announced === undefined) {
     figures.framesShown += 1;
+    withoutTimestamp += 1;
+    if (features && withoutTimestamp === ENOUGH_WITHOUT) plainVideo(NO_TIMESTAMP);
     return;
   }
+  withoutTimestamp = -Infinity;
   const rtpTimestamp = timestampOnScreen(video, announced);
   // A callback that came late has shown this frame already.
   if (rtpTimestamp === lastShown) return;
@@ -313,8 +318,13 @@ for (const kind of ['pointermove', 'pointerdown', 'keydown']) {
   });
 }
 
-// Without the transform, the video itself tells that frames arrive.
-video.addEventListener('timeupdate', () => features || connection.frameArrived());
+// Without the features worker, the video itself tells that frames arrive.
+let framesBefore = 0;
+setInterval(() => {
+  const frames = video.getVideoPlaybackQuality().totalVideoFrames;
+  if (!features && frames > framesBefore) connection.frameArrived();
+  framesBefore = frames;
+}, 250);
 // Nobody watches a hidden page: its frames were not dropped.
 document.addEventListener('visibilitychange', () => pairing.forget());
 window.addEventListener('pagehide', () => connection.stop());
