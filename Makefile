@@ -45,6 +45,7 @@ models: $(VENV)/test.stamp
 	$(VENV)/bin/featurecast export head runs/head_player_tracking/checkpoint.pt
 	$(VENV)/bin/featurecast train head configs/head_ball_statistics.yaml --resume
 	$(VENV)/bin/featurecast export head runs/head_ball_statistics/checkpoint.pt
+	$(VENV)/bin/python -m task_heads.training.vectors
 
 screenshots: $(VENV)/test.stamp
 	npm run --silent screenshots

@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 KEPT_WIDTH = 1280
+LEAST_VISIBLE = 0.25
+"""People of procedural scenes who are hidden more than this are not asked for, as nobody would label them."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,8 @@ def load_procedural(folder: Path) -> list[Still]:
     with (folder / "truth.jsonl").open() as file:
         for line in file:
             row = json.loads(line)
-            people = np.array([p["box"] for p in row["players"]], np.float32).reshape(-1, 4)
+            seen = [p["box"] for p in row["players"] if p["visible"] >= LEAST_VISIBLE]
+            people = np.array(seen, np.float32).reshape(-1, 4)
             balls = np.array([row["ball"][:2]] if row["ball"] else [], np.float32).reshape(-1, 2)
             stills.append(Still(row["file"], (folder / row["file"]).read_bytes(), people, balls))
     return stills

@@ -81,14 +81,14 @@ function drawBoxes(pen, draw, boxes, labels) {
     context.beginPath();
     context.roundRect(left, top, right - left, bottom - top, Math.max(0, radius));
     context.strokeStyle = INK;
-    context.lineWidth = 3.5 * unit;
+    context.lineWidth = 3 * unit;
     context.stroke();
     context.strokeStyle = colour;
-    context.lineWidth = 1.75 * unit;
+    context.lineWidth = 1.5 * unit;
     context.stroke();
   }
   // Tags last, so that no neighbour's box crosses them.
-  context.font = `600 ${11 * unit}px system-ui, sans-serif`;
+  context.font = `600 ${10 * unit}px system-ui, sans-serif`;
   context.textBaseline = 'middle';
   for (const box of boxes) {
     const colour = boxColour(box, draw.colour_by ?? 'label', labels);
@@ -106,10 +106,10 @@ function drawBoxes(pen, draw, boxes, labels) {
  * @param {string} colour
  */
 function drawTag({ context, unit }, text, centre, bottom, colour) {
-  const width = context.measureText(text).width + 7 * unit;
-  const height = 14 * unit;
+  const width = context.measureText(text).width + 6 * unit;
+  const height = 12.5 * unit;
   const left = Math.min(Math.max(centre - width / 2, 0), context.canvas.width - width);
-  const top = Math.max(bottom - height - 2.5 * unit, 0);
+  const top = Math.max(bottom - height - 2 * unit, 0);
   context.beginPath();
   context.roundRect(left, top, width, height, 3 * unit);
   context.fillStyle = colour;
