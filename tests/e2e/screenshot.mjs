@@ -14,18 +14,23 @@ const FOLDER = new URL('../../docs/images/', import.meta.url).pathname;
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const FLAGS = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--allow-loopback-in-peer-connection'];
 const SIZES = [
-  { name: 'player.png', width: 1280, height: 800, ratio: 1, touch: false },
+  { name: 'player.png', width: 1280, height: 765, ratio: 1, touch: false },
   { name: 'player-phone.png', width: 390, height: 844, ratio: 2, touch: true },
 ];
 const PATIENCE_MS = 120_000;
 
-/** Stops the video at the first frame that shows what there is to show; its overlay stays with it. */
+/**
+ * Stops the video at the first frame that shows what there is to show; its overlay stays with it. A ball that lies
+ * still will do after a while.
+ */
 const HOLD = () => {
   document.addEventListener('featurecast:frame', (event) => {
     const { results } = /** @type {CustomEvent} */ (event).detail;
     const boxes = results.flatMap((/** @type {any} */ result) => result.boxes).length;
-    const trail = results.flatMap((/** @type {any} */ result) => result.trails).find((/** @type {any} */ item) => item.xy.length > 8);
-    if (boxes < 12 || !trail) return;
+    const trail = results.flatMap((/** @type {any} */ result) => result.trails)[0]?.xy ?? [];
+    const [first, last] = [trail[0] ?? [0, 0], trail.at(-1) ?? [0, 0]];
+    const wanted = performance.now() < 20_000 ? 60 : 0;
+    if (boxes < 12 || trail.length < 8 || Math.hypot(last[0] - first[0], last[1] - first[1]) < wanted) return;
     /** @type {HTMLVideoElement} */ (document.getElementById('video')).pause();
     document.body.dataset.held = '';
   });

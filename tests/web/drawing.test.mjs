@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { boxColour, drawResults } from '../../viewer/web/drawing.js';
+import { boxColour, drawResults, markScale } from '../../viewer/web/drawing.js';
 
 const labels = ['player', 'goalkeeper', 'referee'];
 /** @param {object} fields @returns {import('../../viewer/web/types.js').Box} */
@@ -43,4 +43,11 @@ test('source pixels become canvas pixels, after the canvas was cleared', () => {
   assert.deepEqual(calls[0], ['clearRect', 0, 0, 640, 360]);
   const drawn = calls.find(([name]) => name === 'roundRect');
   assert.deepEqual(drawn?.slice(0, 5), ['roundRect', 50, 100, 100, 100]);
+});
+
+test('marks shrink on a phone and grow on a wall, within limits', () => {
+  assert.equal(markScale(880), 1);
+  assert.ok(markScale(390) < 0.7 && markScale(390) >= 0.62);
+  assert.equal(markScale(100), 0.62);
+  assert.equal(markScale(4000), 1.6);
 });

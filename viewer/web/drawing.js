@@ -13,7 +13,7 @@ const INK = 'rgba(6, 10, 16, 0.78)';
  * @property {CanvasRenderingContext2D} context
  * @property {number} scaleX canvas pixels per source pixel
  * @property {number} scaleY
- * @property {number} unit canvas pixels per CSS px
+ * @property {number} unit canvas pixels per unit of size, which is 1 CSS px on a picture of usual width
  */
 
 /**
@@ -35,6 +35,19 @@ export function boxColour(box, by, labels) {
   return index < 0 ? NEUTRAL : LABEL_COLOURS[index % LABEL_COLOURS.length];
 }
 
+/** Marks are drawn for a picture of this width (CSS px), and smaller or larger with it. */
+const USUAL_WIDTH = 880;
+
+/**
+ * How large marks are on a picture of some width: a phone's must not hide the players, a wall's must be seen.
+ *
+ * @param {number} width CSS px
+ * @returns {number} factor
+ */
+export function markScale(width) {
+  return Math.min(Math.max(width / USUAL_WIDTH, 0.62), 1.6);
+}
+
 /**
  * Clear the canvas and draw the results of one frame on it.
  *
@@ -48,7 +61,8 @@ export function drawResults(context, shown, source, unit) {
   context.clearRect(0, 0, canvas.width, canvas.height);
   /** @type {Pen} */
   const pen = {
-    context, unit, scaleX: canvas.width / source.sourceWidth, scaleY: canvas.height / source.sourceHeight,
+    context, unit: unit * markScale(canvas.width / unit),
+    scaleX: canvas.width / source.sourceWidth, scaleY: canvas.height / source.sourceHeight,
   };
   /** @type {Record<Corner, string[]>} */
   const corners = { top_left: [], top_right: [], bottom_left: [], bottom_right: [] };
