@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from core_network.catalogue import default_core, shipped_cores
 from core_network.dataroot import data_root
 from core_network.encoder import Encoder
+from task_heads.registry import Registry
+from task_heads.runner import HeadRunner
 
 __all__ = ["CHECKS", "Check", "Finding", "configure", "port_is_free", "run"]
 
@@ -105,6 +107,20 @@ def _core(_port: int) -> Finding:
     )
 
 
+def _heads(_port: int) -> Finding:
+    try:
+        spec = default_core().spec
+        unusable = [entry for entry in Registry().catalogue(spec) if not entry["ok"]]
+        names = Registry().names()
+        for name in names:
+            HeadRunner(Registry().get(name).folder, spec)
+    except ValueError as error:
+        return _missing(f"heads: {error}")
+    if unusable:
+        return _missing(f"heads: {unusable[0]['reason']}")
+    return _ok(f"heads {', '.join(names)}, for this core")
+
+
 def _web_runtime(_port: int) -> Finding:
     from viewer.vendor_files import web_runtime_ready
 
@@ -148,6 +164,7 @@ CHECKS: tuple[Check, ...] = (
     _training,
     _video_encoder,
     _core,
+    _heads,
     _web_runtime,
     _browser,
     _real_clips,
