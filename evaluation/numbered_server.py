@@ -88,7 +88,7 @@ def main() -> None:
     broadcast = Broadcast(
         arguments.source,
         lambda: numbered(open_source(arguments.source, loop=True)),
-        FeatureEncoder(core),
+        FeatureEncoder(core, threads=2),
         VideoEncoder,
         fingerprint=core.spec.fingerprint,
         rate="default",

@@ -74,7 +74,7 @@ def _broadcast(config: ServeConfig, core: Core) -> Broadcast:
     return Broadcast(
         config.source,
         opened,
-        FeatureEncoder(core, rate=config.rate),
+        FeatureEncoder(core, rate=config.rate, threads=2),
         video_encoder,
         fingerprint=core.spec.fingerprint,
         rate=config.rate,
