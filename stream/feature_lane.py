@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CodedFeatures", "FeatureCoder", "FeatureLane", "Ticket"]
 
-_LEAST_BUDGET_S = 0.12
+_LEAST_BUDGET_S = 0.2
 _MOST_BUDGET_S = 1.0
 _RETRY_S = 0.5
 

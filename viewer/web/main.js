@@ -16,7 +16,7 @@ import { missingSupport, NO_TIMESTAMP } from './support.js';
 /** @import {FrameReport, SpecReport} from './features_worker.js' */
 
 /** Frames wait this long before they are shown, which gives the heads time for theirs. */
-const JITTER_BUFFER_MS = 150;
+const JITTER_BUFFER_MS = 200;
 
 /** @param {string} id @returns {HTMLElement} */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
