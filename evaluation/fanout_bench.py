@@ -239,7 +239,10 @@ class _Payload:
 
 
 class _RandomFeatures:
-    def encode(self, frame: SourceFrame, *, force_key: bool) -> _Payload:
+    def analyse(self, frame: SourceFrame) -> None:
+        """Nothing is looked at."""
+
+    def code(self, frame: SourceFrame, analysis: None, *, force_key: bool) -> _Payload:
         return _Payload(os.urandom(FEATURE_BYTES))
 
 

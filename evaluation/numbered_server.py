@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import av
+import numpy as np
 
 from core_network.catalogue import default_core
 from stream.broadcast import Broadcast
@@ -27,7 +29,17 @@ from task_heads.registry import Registry
 from task_heads.shelf import HeadShelf
 from viewer.vendor_files import VENDOR_FOLDER
 
-__all__ = ["BITS", "BLOCK", "RECORDER", "numbered"]
+__all__ = [
+    "BITS",
+    "BLOCK",
+    "RECORDER",
+    "add_server_arguments",
+    "burn",
+    "burnt",
+    "moving_picture",
+    "numbered",
+    "serve_numbered",
+]
 
 BITS = 16
 BLOCK = 32
@@ -54,47 +66,90 @@ document.addEventListener('featurecast:frame', ({{ detail }}) => {{
 at that moment, and the timestamp of that picture."""
 
 
+def burn(picture: av.VideoFrame, number: int, block: int = BLOCK) -> None:
+    """Write a number into the top left corner of a yuv420p picture, a block per bit, white for 1."""
+    bits = np.arange(BITS, dtype=np.uint32)
+    row = np.where(number >> bits & 1, 235, 16).astype(np.uint8).repeat(block)
+    # Decoders still refer to the pixels of a picture that they have handed out.
+    picture.make_writable()
+    plane = picture.planes[0]
+    luma = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    luma[:block, : BITS * block] = row
+
+
+def burnt(picture: av.VideoFrame, block: int = BLOCK) -> int:
+    """Read back what `burn` wrote."""
+    plane = picture.planes[0]
+    luma = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    centres = luma[block // 2, block // 2 : BITS * block : block]
+    return sum(int(level > 120) << bit for bit, level in enumerate(centres))
+
+
 def numbered(source: Source) -> Source:
-    """Return the source with each frame's number in its top left corner, a block per bit, white for 1."""
+    """Return the source with each frame's number burnt into its pictures."""
 
     def arrivals() -> Iterator[Arrival]:
         for frame in source:
-            picture = _with_number(frame.picture, frame.number)
+            burn(frame.picture, frame.number)
             size = frame.source_width, frame.source_height
-            yield Arrival(picture, frame.pts, *size, discontinuity=frame.discontinuity)
+            yield Arrival(frame.picture, frame.pts, *size, discontinuity=frame.discontinuity)
 
     return Source(arrivals(), source.fps, source.warnings)
 
 
-def _with_number(picture: av.VideoFrame, number: int) -> av.VideoFrame:
-    planes = picture.to_ndarray()
-    for bit in range(BITS):
-        planes[:BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = 235 if number >> bit & 1 else 16
-    marked = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-    marked.colorspace, marked.color_range = picture.colorspace, picture.color_range
-    return marked
+def moving_picture(number: int, width: int, height: int, block: int = BLOCK) -> av.VideoFrame:
+    """Return a picture [height, width] of waves that wander with the number, which is burnt in."""
+    across = 60 + 50 * np.sin((np.arange(width) + 5 * number) / 17)
+    down = 50 * np.cos((np.arange(height) - 3 * number) / 11)
+    luma = (across + down[:, None]).clip(16, 235).astype(np.uint8)
+    chroma = np.full((height // 2, width), 128, np.uint8)
+    picture = av.VideoFrame.from_ndarray(np.vstack([luma, chroma]), format="yuv420p")
+    burn(picture, number, block)
+    return picture
 
 
-def main() -> None:
-    """Serve until SIGTERM."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("source", metavar="SRC")
+def add_server_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `serve_numbered` is told on the command line."""
     parser.add_argument("--loss", type=float, default=0.0, help="share of RTP packets that is thrown away")
-    arguments = parser.parse_args()
+    parser.add_argument("--port", type=int, default=0, help="0 lets the system choose one")
+    parser.add_argument("--heads", metavar="DIR", type=Path, help="these heads instead of those installed")
+
+
+def serve_numbered(
+    open_numbered: Callable[[], Source],
+    features: FeatureEncoder,
+    make_video_encoder: Callable[[int, int, float], VideoEncoder],
+    arguments: argparse.Namespace,
+) -> None:
+    """Serve a source with burnt-in numbers until SIGTERM; prints the address once it listens."""
     if arguments.loss:
         dice = random.Random(1)
         lose_rtp(lambda: dice.random() < arguments.loss)
-    core = default_core()
     broadcast = Broadcast(
-        arguments.source,
-        lambda: numbered(open_source(arguments.source, loop=True)),
-        FeatureEncoder(core, threads=2),
-        VideoEncoder,
-        fingerprint=core.spec.fingerprint,
-        rate="default",
+        "numbered pictures",
+        open_numbered,
+        features,
+        make_video_encoder,
+        fingerprint=features.spec.fingerprint,
+        rate=features.rate,
     )
-    app = create_app(broadcast, VENDOR_FOLDER.parent, HeadShelf(Registry(), core.spec), spec_documents())
-    serve(app, port=0, on_ready=lambda address: print(address, flush=True))
+    registry = Registry(heads_folder=arguments.heads, installed=arguments.heads is None)
+    app = create_app(broadcast, VENDOR_FOLDER.parent, HeadShelf(registry, features.spec), spec_documents())
+    serve(app, port=arguments.port, on_ready=lambda address: print(address, flush=True))
+
+
+def main() -> None:
+    """Serve a video with its frame numbers burnt in."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("source", metavar="SRC")
+    add_server_arguments(parser)
+    arguments = parser.parse_args()
+    serve_numbered(
+        lambda: numbered(open_source(arguments.source, loop=True)),
+        FeatureEncoder(default_core(), threads=2),
+        VideoEncoder,
+        arguments,
+    )
 
 
 if __name__ == "__main__":

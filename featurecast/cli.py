@@ -18,11 +18,11 @@ COMMANDS = {
     "serve": "broadcast a match; the player is at /",
     "encode": "write a video with the features inside, as an ordinary MP4",
     "view": "run heads on a file or a live stream, without a window",
-    "heads": "list the heads, or check one",
+    "heads": "list the heads, begin, check or measure one",
     "record": "write a dataset of decoded features to train heads on",
     "train": "train the core network or a head",
     "export": "turn a checkpoint into what is shipped",
-    "evaluate": "score the shipped models on the report split",
+    "evaluate": "datasets, metrics, split inference and rivals",
     "bench": "measure the figures of docs/results.md",
     "doctor": "check this machine and this installation",
 }

@@ -7,7 +7,17 @@ from contextlib import contextmanager
 
 __all__ = ["EXTRAS", "Refusal", "refuse"]
 
-EXTRAS = {"torch": "train", "onnx": "train", "onnxscript": "train", "matplotlib": "train"}
+EXTRAS = {
+    "torch": "train",
+    "onnx": "train",
+    "onnxscript": "train",
+    "matplotlib": "train",
+    "faster_coco_eval": "eval",
+    "scipy": "eval",
+    "supervision": "eval",
+    "trackers": "eval",
+    "zstandard": "eval",
+}
 """Packages that `pip install featurecast` leaves out, and the extra that brings each."""
 
 

@@ -66,8 +66,9 @@ class _Coded:
 class Broadcast:
     """Runs one source for all viewers.
 
-        thread "source"     source -> pace -> video encoder ---------------+
-        thread "features"                  -> prepare, core, bitstream ----+-> insert -> packetise -> queues
+        thread "source"       source -> pace -> video encoder ---+
+        thread "core"                        -> prepare, core    |
+        thread "bitstream"                     -> bitstream -----+-> insert -> packetise -> queues
 
     Frame numbers and pts go on rising over loops and restarts of the source.
     """

@@ -1,12 +1,13 @@
-"""Features beside the video, in a thread of their own and with a deadline: video never waits for them."""
+"""Features beside the video, in threads of their own and with a deadline: video never waits for them."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from stream.source import SourceFrame
@@ -35,9 +36,15 @@ class CodedFeatures(Protocol):
 
 
 class FeatureCoder(Protocol):
-    """Turns frames into coded features, one after the other."""
+    """Turns frames into coded features in two steps, each in frame order.
 
-    def encode(self, frame: SourceFrame, *, force_key: bool) -> CodedFeatures:
+    Frames may be left out before either step.
+    """
+
+    def analyse(self, frame: SourceFrame) -> Any:
+        """Return what `code` needs to know of one frame."""
+
+    def code(self, frame: SourceFrame, analysis: Any, *, force_key: bool) -> CodedFeatures:
         """Return the coded features of one frame."""
 
 
@@ -89,16 +96,18 @@ class Ticket:
 
 
 class FeatureLane:
-    """frame -> [thread: prepare -> core -> bitstream] -> coded features, or nothing when they would be late.
+    """frame -> [thread "core": analyse] -> [thread "bitstream": code] -> features, or nothing when late.
 
     A frame that has no chance any more is skipped before the core runs, so that a core slower than the
     frame rate serves every second or third frame in time instead of all of them too late.
     """
 
     def __init__(self, coder: FeatureCoder) -> None:
-        """Take over the coder: only this lane's thread calls it from now on."""
+        """Take over the coder: only this lane's threads call it from now on."""
         self._coder = coder
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="features")
+        self._core_thread = ThreadPoolExecutor(1, thread_name_prefix="core")
+        self._bitstream_thread = ThreadPoolExecutor(1, thread_name_prefix="bitstream")
+        # Written by the bitstream's thread alone; whoever reads an old value decides a frame later.
         self._expected_s = self._deviation_s = 0.0
         self._last_run = 0.0
         self._key_is_lost = False
@@ -109,31 +118,52 @@ class FeatureLane:
         usual_s = self._expected_s + 4 * self._deviation_s
         budget_s = max(_LEAST_BUDGET_S, min(usual_s, _MOST_BUDGET_S))
         ticket = Ticket(loop, time.monotonic() + budget_s)
-        self._thread.submit(self._encode, frame, ticket, force_key)
+        begun = self._core_thread.submit(self._analyse, frame, ticket)
+        self._bitstream_thread.submit(self._code, frame, ticket, begun, force_key)
         return ticket
 
     def close(self) -> None:
-        """Let the thread end after the frame it works on."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Let the threads end after the frames they work on."""
+        for thread in (self._core_thread, self._bitstream_thread):
+            thread.shutdown(wait=False, cancel_futures=True)
 
-    def _encode(self, frame: SourceFrame, ticket: Ticket, force_key: bool) -> None:
+    def _analyse(self, frame: SourceFrame, ticket: Ticket) -> _Begun | None:
         began = time.monotonic()
-        force_key = force_key or self._key_is_lost
         # Now and then a frame is tried whatever is expected, or one slow spell would end them for good.
         hopeless = began + self._expected_s > ticket.deadline and began - self._last_run < _RETRY_S
         if ticket.closed or hopeless:
-            self._key_is_lost = force_key
-            ticket.settle(None)
-            return
+            return None
+        return _Begun(began, self._coder.analyse(frame))
+
+    def _code(
+        self, frame: SourceFrame, ticket: Ticket, pending: Future[_Begun | None], force_key: bool
+    ) -> None:
+        force_key = force_key or self._key_is_lost
         try:
-            coded = self._coder.encode(frame, force_key=force_key)
+            begun = pending.result()
+            coded = None
+            if begun is not None and not ticket.closed:
+                coded = self._coder.code(frame, begun.analysis, force_key=force_key)
         except Exception as error:
             ticket.settle(None, error)
             return
+        if begun is not None:
+            self._learn(begun.at, ticket)
+        sent = ticket.settle(coded)
+        # A key that nobody sends must be made again: nothing may refer to it.
+        self._key_is_lost = force_key if coded is None else coded.key and not sent
+
+    def _learn(self, began: float, ticket: Ticket) -> None:
         self._last_run = time.monotonic()
         took_s = self._last_run - began
         self._deviation_s += 0.25 * (abs(took_s - self._expected_s) - self._deviation_s)
         self._expected_s += 0.25 * (took_s - self._expected_s)
         ticket.took_ms = took_s * 1000
-        sent = ticket.settle(coded)
-        self._key_is_lost = coded.key and not sent
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A frame that the core has seen, and the monotonic time (s) at which it began."""
+
+    at: float
+    analysis: Any

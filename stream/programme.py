@@ -21,7 +21,7 @@ from stream.source import SourceFrame
 from stream.sync import KeySchedule
 from stream.video_encoder import VideoEncoder, VideoUnit
 
-__all__ = ["CodedFeatures", "CodedFrame", "FeatureEncoder", "PendingFrame", "ProgrammeEncoder"]
+__all__ = ["Analysis", "CodedFeatures", "CodedFrame", "FeatureEncoder", "PendingFrame", "ProgrammeEncoder"]
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,24 @@ class CodedFrame:
     video_encode_ms: float
 
 
-class FeatureEncoder:
-    """frame -> prepare -> core network -> quantise -> bitstream -> payload; one per broadcast.
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What the core network saw in one frame: the latent float32 [C, h, w], and what each step took.
 
-    The three steps may run in three threads, each step in frame order.
+    `scene` counts the scenes of the programme: a frame with another number than the frame before has
+    nothing to do with it.
+    """
+
+    latent: NDArray[np.float32]
+    scene: int
+    prepare_ms: float
+    core_ms: float
+
+
+class FeatureEncoder:
+    """frame -> analyse (prepare, core network) -> code (quantise, bitstream) -> payload; one per broadcast.
+
+    The two steps may run in two threads, each step in frame order. Frames may be left out before either.
     """
 
     def __init__(
@@ -77,16 +91,10 @@ class FeatureEncoder:
         self._bitstream = BitstreamEncoder(core.spec, self.tables, rate, key_interval)
         self._reformatter = VideoReformatter()
         self._cuts = SceneCuts()
+        self._scene = self._coded_scene = 0
 
-    def encode(self, frame: SourceFrame, *, force_key: bool) -> CodedFeatures:
-        """Return the coded features of one frame; `force_key` or a scene cut makes them stand alone."""
-        image, prepare_ms = self.prepare(frame)
-        cut = self.scene_changed(image)
-        latent, core_ms = self.latent(image)
-        return self.code(frame, latent, force_key=force_key or cut, prepare_ms=prepare_ms, core_ms=core_ms)
-
-    def prepare(self, frame: SourceFrame) -> tuple[NDArray[np.uint8], float]:
-        """Return the core's input [H, W, 3] and the milliseconds it took."""
+    def analyse(self, frame: SourceFrame) -> Analysis:
+        """Run the core on one frame; a discontinuity or a scene cut makes it forget the frames before."""
         started = time.perf_counter()
         image, _ = prepare(
             frame.picture,
@@ -95,36 +103,32 @@ class FeatureEncoder:
             (frame.source_width, frame.source_height),
             self._reformatter,
         )
-        return image, _ms_since(started)
-
-    def scene_changed(self, image: NDArray[np.uint8]) -> bool:
-        """Return whether a new scene begins with this prepared image; call it once per frame, in order."""
-        return self._cuts.is_cut(image)
-
-    def latent(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
-        """Return the latent [C, h, w] of a prepared image and the milliseconds it took."""
+        fresh = self._cuts.is_cut(image) or frame.discontinuity
+        self._scene += fresh
+        prepare_ms = _ms_since(started)
         started = time.perf_counter()
-        return self._encoder.latent(image), _ms_since(started)
+        latent = self._encoder.latent(image, fresh=fresh)
+        return Analysis(latent, self._scene, prepare_ms, _ms_since(started))
 
-    def code(
-        self,
-        frame: SourceFrame,
-        latent: NDArray[np.float32],
-        *,
-        force_key: bool,
-        prepare_ms: float,
-        core_ms: float,
-    ) -> CodedFeatures:
-        """Quantise a latent and write its payload."""
+    def code(self, frame: SourceFrame, analysis: Analysis, *, force_key: bool) -> CodedFeatures:
+        """Quantise and write one frame's payload; `force_key` or a new scene makes it stand alone."""
         started = time.perf_counter()
         coded = self._bitstream.encode(
-            self.spec.quantise(latent, self.rate),
+            self.spec.quantise(analysis.latent, self.rate),
             number=frame.number,
             pts=frame.pts,
             source_size=(frame.source_width, frame.source_height),
-            force_key=force_key,
+            force_key=force_key or analysis.scene != self._coded_scene,
         )
-        return CodedFeatures(frame.number, coded.payload, coded.key, prepare_ms, core_ms, _ms_since(started))
+        self._coded_scene = analysis.scene
+        return CodedFeatures(
+            frame.number,
+            coded.payload,
+            coded.key,
+            analysis.prepare_ms,
+            analysis.core_ms,
+            _ms_since(started),
+        )
 
 
 class PendingFrame:
@@ -157,8 +161,8 @@ class PendingFrame:
 class ProgrammeEncoder:
     """Features and video of the same frames, side by side.
 
-    frame -+- prepare, core -> quantise, bitstream -+-> access unit with features
-           +- x264 ---------------------------------+
+    frame -+- analyse -> code -+-> access unit with features
+           +- x264 ------------+
     """
 
     def __init__(self, feature_encoder: FeatureEncoder, video_encoder: VideoEncoder) -> None:
@@ -176,8 +180,8 @@ class ProgrammeEncoder:
         """
         key = self._keys.decide(frame.pts, force_key or frame.discontinuity)
         video = self._video_thread.submit(self._encode_video, frame, key)
-        latent = self._core_thread.submit(self._latent, frame)
-        features = self._bitstream_thread.submit(self._code, frame, latent, key)
+        analysis = self._core_thread.submit(self._features.analyse, frame)
+        features = self._bitstream_thread.submit(self._code, frame, analysis, key)
         return PendingFrame(frame, features, video)
 
     def encode(self, frame: SourceFrame, force_key: bool = False) -> CodedFrame:
@@ -201,31 +205,8 @@ class ProgrammeEncoder:
         (unit,) = self._video.encode(frame.picture, frame.pts, key)
         return unit
 
-    def _latent(self, frame: SourceFrame) -> _Latent:
-        image, prepare_ms = self._features.prepare(frame)
-        cut = self._features.scene_changed(image)
-        values, core_ms = self._features.latent(image)
-        return _Latent(values, cut, prepare_ms, core_ms)
-
-    def _code(self, frame: SourceFrame, pending: Future[_Latent], key: bool) -> CodedFeatures:
-        latent = pending.result()
-        return self._features.code(
-            frame,
-            latent.values,
-            force_key=key or latent.cut,
-            prepare_ms=latent.prepare_ms,
-            core_ms=latent.core_ms,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Latent:
-    """What the core's thread hands to the bitstream's."""
-
-    values: NDArray[np.float32]
-    cut: bool
-    prepare_ms: float
-    core_ms: float
+    def _code(self, frame: SourceFrame, analysis: Future[Analysis], key: bool) -> CodedFeatures:
+        return self._features.code(frame, analysis.result(), force_key=key)
 
 
 def _ms_since(started: float) -> float:

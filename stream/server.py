@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import hashlib
 import hmac
 import os
 import signal
@@ -163,8 +164,14 @@ def _add_whep(app: FastAPI, broadcast: Broadcast, sessions: Sessions, token: str
 
 def _add_documents(app: FastAPI, heads: HeadCatalogue, specs: Mapping[str, dict[str, Any]]) -> None:
     @app.get("/heads")
-    def catalogue() -> JSONResponse:
-        return JSONResponse({"heads": heads.entries()})
+    def catalogue(request: Request) -> Response:
+        answer = JSONResponse({"heads": heads.entries()}, headers={"Cache-Control": "no-cache"})
+        etag = f'"{hashlib.sha256(answer.body).hexdigest()[:32]}"'
+        answer.headers["ETag"] = etag
+        # Pages ask again and again, because heads come and go while a server runs.
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
+        return answer
 
     @app.get("/heads/{name}/{file}")
     def head_file(name: str, file: str) -> FileResponse:
@@ -245,7 +252,7 @@ class _Headers:
         (b"cross-origin-embedder-policy", b"require-corp"),
         (b"access-control-allow-origin", b"*"),
         (b"access-control-allow-methods", b"GET, POST, PATCH, DELETE, OPTIONS"),
-        (b"access-control-allow-headers", b"Authorization, Content-Type, If-Match"),
+        (b"access-control-allow-headers", b"Authorization, Content-Type, If-Match, If-None-Match"),
         (b"access-control-expose-headers", b"Location, ETag, Link, Retry-After"),
         (b"x-content-type-options", b"nosniff"),
     )

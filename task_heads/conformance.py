@@ -2,49 +2,78 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Iterator
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core_network.prepare import View
 from core_network.spec import FeatureSpec
-from task_heads.manifest import MODEL_FILE, HeadError, Manifest, check_spec, load_manifest
-from task_heads.runner import HeadRunner, graph_shapes, read_model
+from task_heads.graph_bytes import ALLOWED_OPERATORS, OPSET, count_nodes, unsafe_parts
+from task_heads.manifest import MODEL_FILE, HeadError, Manifest, Output, check_spec, load_manifest
+from task_heads.registry import Registry
+from task_heads.runner import graph_shapes, needed_shape, read_named_model, run_order
+from task_heads.trial import CPU_LIMIT_S, MEMORY_LIMIT
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["ALLOWED_OPERATORS", "OPSET", "PYTHON_LIMIT_MS", "HeadCheck", "check_head"]
+__all__ = [
+    "ALLOWED_OPERATORS",
+    "BROWSER_LIMIT_MS",
+    "OPSET",
+    "PYTHON_LIMIT_MS",
+    "BrowserRuntime",
+    "HeadCheck",
+    "check_head",
+]
 
-OPSET = 18
 PYTHON_LIMIT_MS = 30.0
-"""A head slower than this in Python cannot keep up with video in a browser on one thread."""
+"""Median of processor time per frame. A head slower than this in Python cannot keep up with video in a
+browser on one thread."""
 
-_OPERATORS = """
-Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast Ceil Clip Concat Constant
-ConstantOfShape Conv ConvTranspose Cos CumSum DepthToSpace Div Elu Equal Erf Exp Expand Flatten
-Floor Gather GatherElements GatherND Gemm GlobalAveragePool GlobalMaxPool Greater
-GreaterOrEqual GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization
-LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Mean Min Mod Mul Neg
-Not OneHot Or PRelu Pad Pow Range Reciprocal ReduceL1 ReduceL2 ReduceLogSumExp ReduceMax ReduceMean
-ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize Round ScatterElements ScatterND
-Shape Sigmoid Sign Sin Size Slice Softmax Softplus SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Tile
-TopK Transpose Trilu Unsqueeze Where Xor
-"""
-ALLOWED_OPERATORS = frozenset(_OPERATORS.split())
-"""Operators of the default domain that onnxruntime-web runs in WASM and that end after a time known
-beforehand."""
+BROWSER_LIMIT_MS = 100.0
+"""Median of processor time per frame in onnxruntime-web: slower heads are late on most frames."""
+
+TRIAL_LIMIT_S = 600
+"""A trial that takes longer, start included, is ended, however busy the machine."""
+
+TENSOR_LIMIT = 1 << 24
+"""Elements of any tensor inside the graph whose shape is known beforehand."""
+
+_EXACT = ("id", "valid", "label", "team")
+_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class BrowserRuntime:
+    """Where the browser's onnxruntime and the player's own runner of heads lie."""
+
+    runtime: Path
+    runner: Path
+
+    def missing(self) -> str | None:
+        """Return why nothing can be run in it, or None."""
+        if shutil.which("node") is None:
+            return "node is not installed"
+        if not (self.runtime / "ort.wasm.min.mjs").is_file():
+            return "onnxruntime-web is missing: python -m viewer.vendor_files"
+        return None
 
 
 @dataclass(frozen=True)
 class HeadCheck:
-    """What was found: no problems means fit. `nodes` and the times are None where it did not come so far."""
+    """What was found: no problems means fit. `nodes` and the times are None where it did not come so far;
+    `left_out` says which part could not be done here, and why."""
 
     folder: Path
     problems: tuple[str, ...]
@@ -52,6 +81,8 @@ class HeadCheck:
     bytes: int | None = None
     nodes: int | None = None
     median_ms: float | None = None
+    browser_ms: float | None = None
+    left_out: str | None = None
 
     @property
     def fit(self) -> bool:
@@ -59,77 +90,85 @@ class HeadCheck:
         return not self.problems
 
 
-def check_head(folder: Path | str, spec: FeatureSpec | None = None, *, frames: int = 40) -> HeadCheck:
+def check_head(
+    folder: Path | str,
+    spec: FeatureSpec | None = None,
+    *,
+    frames: int = 40,
+    others: Sequence[Path] = (),
+    browser: BrowserRuntime | None = None,
+) -> HeadCheck:
     """Check a head's folder; `spec` is the features it is meant for (None: whatever its manifest says).
 
-    Order: manifest, hash and size, graph, shapes, then `frames` runs on random features twice for time,
-    finite
-    numbers and equal results after a reset. Raises HeadError only when the onnx package is missing.
+    Order: manifest, hash, size and operators; shapes; heads that it needs (`others` are folders to find
+    them in, beside the built-in and installed ones); `frames` runs on random features twice, in a process
+    of its
+    own, for time, memory, finite numbers and equal results after a reset; the same frames in `browser`,
+    results
+    compared. Raises HeadError only when the onnx package is missing.
     """
     folder = Path(folder)
     try:
         manifest = load_manifest(folder)
-        model = read_model(folder, manifest)
+        model = read_named_model(folder, manifest)
         if spec is not None:
             check_spec(manifest, spec)
+        needed = _needed(manifest, folder, others)
     except HeadError as error:
         return HeadCheck(folder, (str(error),))
-    graph_problems, nodes = _check_graph(manifest, model)
-    if graph_problems:
-        return HeadCheck(folder, tuple(graph_problems), manifest.name, len(model), nodes)
-    try:
-        problems, median = _check_runs(folder, manifest, frames)
-    except HeadError as error:
-        problems, median = [str(error)], None
-    return HeadCheck(folder, tuple(problems), manifest.name, len(model), nodes, median)
+    if unsafe := unsafe_parts(model):
+        return HeadCheck(folder, tuple(unsafe), manifest.name, len(model))
+    nodes = count_nodes(model)
+    if problems := _check_graph(manifest, model, {head.name: head for head, _ in needed}):
+        return HeadCheck(folder, tuple(problems), manifest.name, len(model), nodes)
+    heads = [*(place for _, place in needed), folder]
+    with tempfile.TemporaryDirectory(prefix="featurecast-check-") as scratch:
+        problems, python_ms, browser_ms = _run(Path(scratch), manifest, heads, frames, browser)
+    left_out = "not run in onnxruntime-web" if browser is None else browser.missing()
+    return HeadCheck(
+        folder, tuple(problems), manifest.name, len(model), nodes, python_ms, browser_ms, left_out
+    )
 
 
-def _check_graph(manifest: Manifest, model: bytes) -> tuple[list[str], int | None]:
+def _needed(manifest: Manifest, folder: Path, others: Sequence[Path]) -> list[tuple[Manifest, Path]]:
+    """Return the heads that must run before this one, in order; raises HeadError when one is not there."""
+    if not manifest.needs:
+        return []
+    registry = Registry(folders=[other for other in others if other.resolve() != folder.resolve()])
+    found: dict[str, tuple[Manifest, Path]] = {manifest.name: (manifest, folder)}
+    waiting = list(manifest.needs)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        head = registry.get(name)
+        assert head.manifest is not None
+        found[name] = (head.manifest, head.folder)
+        waiting.extend(head.manifest.needs)
+    order = run_order([manifest, *(other for other, _ in found.values() if other is not manifest)])
+    return [found[name] for name in order if name != manifest.name]
+
+
+def _check_graph(manifest: Manifest, model: bytes, needed: dict[str, Manifest]) -> list[str]:
     try:
         import onnx
     except ImportError:
         raise HeadError("heads check needs the onnx package: pip install 'featurecast[train]'") from None
     try:
         parsed = onnx.load_model_from_string(model)
-        nodes = list(parsed.graph.node)
-    except (
-        Exception
-    ) as error:  # the protobuf runtime's own exception types differ between its implementations
-        return [f"{MODEL_FILE}: expected an ONNX model, it cannot be parsed ({type(error).__name__})"], None
-    return list(_graph_problems(manifest, parsed)), len(nodes)
+        inferred = onnx.shape_inference.infer_shapes(parsed, data_prop=True)
+    except Exception as error:
+        # The protobuf runtime's own exception types differ between its implementations.
+        return [f"{MODEL_FILE}: expected an ONNX model, it cannot be parsed ({type(error).__name__})"]
+    return [*_shape_problems(manifest, parsed, needed), *_size_problems(inferred)]
 
 
-def _graph_problems(manifest: Manifest, model: onnx.ModelProto) -> Iterator[str]:
-    versions = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
-    if versions.get("ai.onnx") != OPSET:
-        yield (
-            f"{MODEL_FILE}: expected opset {OPSET}, got {versions.get('ai.onnx')}; export it with "
-            f"opset_version={OPSET}"
-        )
-    for domain in sorted(set(versions) - {"ai.onnx"}):
-        yield (
-            f"{MODEL_FILE}: expected the default operator domain only, got {domain}; browsers do not have it"
-        )
-    if model.functions:
-        yield f"{MODEL_FILE}: expected no model-local functions, got {model.functions[0].name}; inline them"
-    if model.graph.sparse_initializer:
-        yield f"{MODEL_FILE}: expected dense initialisers only"
-    for tensor in _tensors(model.graph):
-        if tensor.data_location == 1 or tensor.external_data:  # TensorProto.EXTERNAL
-            yield (
-                f"{MODEL_FILE}: expected all weights inside, {tensor.name} is external data; save it as "
-                "one file"
-            )
-            break
-    bad = sorted(
-        {node.op_type for node in model.graph.node if node.op_type not in ALLOWED_OPERATORS or node.domain}
-    )
-    for operator in bad:
-        yield f"{MODEL_FILE}: operator {operator} is not allowed; see docs/heads.md for the list"
+def _shape_problems(manifest: Manifest, model: onnx.ModelProto, needed: dict[str, Manifest]) -> Iterator[str]:
     inputs, outputs = graph_shapes(manifest)
-    for name, (head, _) in manifest.needed_inputs().items():
-        if name not in {value.name for value in model.graph.input}:
-            yield f"{MODEL_FILE}: expected the input {name}, because the head needs {head}"
+    inputs |= {
+        name: needed_shape(manifest, needed[head], output)
+        for name, (head, output) in manifest.needed_inputs().items()
+    }
     for what, promised, values in (
         ("input", inputs, model.graph.input),
         ("output", outputs, model.graph.output),
@@ -147,66 +186,119 @@ def _graph_problems(manifest: Manifest, model: onnx.ModelProto) -> Iterator[str]
                     f"{MODEL_FILE}: expected {what} {name} as float32 {list(shape)}, got type "
                     f"{have[name].elem_type} {got}"
                 )
-        for name in sorted(set(have) - set(promised) - set(manifest.needed_inputs())):
+        for name in sorted(set(have) - set(promised)):
             yield f"{MODEL_FILE}: {what} {name} is not in the manifest"
 
 
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-
-
-def _random_frames(manifest: Manifest, count: int) -> Iterator[dict[str, Any]]:
-    """Yield features from silence to the extreme, views of several shapes and irregular times, all from
-    one seed."""
-    rng = np.random.default_rng(1)
-    channels, height, width = manifest.spec.shape
-    needed = {
-        head: {name: np.zeros((1, 1), np.float32) for name in names} for head, names in manifest.needs.items()
-    }
-    for number in range(count):
-        scale = (1.0, 0.0, 3.0, 15.0)[number % 4] if number < 8 else 1.0
-        features = np.rint(rng.normal(0, 1, (1, channels, height, width)) * scale).astype(np.float32)
-        source = ((1920, 1080), (608, 1080), (640, 480))[number // 8 % 3]
-        view = View.letterbox(*source, width * 8, height * 8).as_array()
-        yield {
-            "features": features,
-            "view": view,
-            "dt": float(rng.choice([0.0, 0.02, 0.04, 0.5, 5.0])),
-            "needs": needed,
-        }
-
-
-def _check_runs(folder: Path, manifest: Manifest, frames: int) -> tuple[list[str], float | None]:
-    if manifest.needs:
-        return [], None  # runs only beside the heads it needs; the runner checks it there
-    runner = HeadRunner(folder, None)
-    passes: list[list[dict[str, NDArray[np.float32]]]] = []
-    times: list[float] = []
-    for _ in range(2):
-        runner.reset()
-        outputs = []
-        for frame in _random_frames(manifest, frames):
-            started = time.perf_counter()
-            outputs.append(runner.run(**frame))
-            times.append((time.perf_counter() - started) * 1000)
-        passes.append(outputs)
-    problems = []
-    for number, (a, b) in enumerate(zip(*passes, strict=True)):
-        unequal = [name for name in a if not np.array_equal(a[name], b[name])]
-        if unequal:
-            problems.append(
-                f"head {manifest.name}: output {unequal[0]} of frame {number} differs after a "
-                "reset; results must repeat"
+def _size_problems(model: onnx.ModelProto) -> Iterator[str]:
+    for value in model.graph.value_info:
+        elements = 1
+        for d in value.type.tensor_type.shape.dim:
+            elements *= max(1, d.dim_value)
+        if elements > TENSOR_LIMIT:
+            yield (
+                f"{MODEL_FILE}: expected tensors of at most {TENSOR_LIMIT} numbers, {value.name} has "
+                f"{elements}"
             )
-            break
-    median = statistics.median(times)
-    if median > PYTHON_LIMIT_MS:
-        problems.append(
-            f"head {manifest.name}: expected at most {PYTHON_LIMIT_MS:.0f} ms per frame, got {median:.1f} ms"
+
+
+def _run(
+    scratch: Path, manifest: Manifest, heads: list[Path], frames: int, browser: BrowserRuntime | None
+) -> tuple[list[str], float | None, float | None]:
+    """Return problems and the median ms per frame in Python and in the browser's runtime."""
+    places = [str(head.resolve()) for head in heads]
+    (scratch / "job.json").write_text(json.dumps({"heads": places, "frames": frames, "cpu_s": CPU_LIMIT_S}))
+    said = _ended([sys.executable, "-m", "task_heads.trial", str(scratch)], f"head {manifest.name}")
+    outcome = scratch / "outcome.json"
+    if isinstance(said, str) or not outcome.is_file():
+        return [said if isinstance(said, str) else _broke_off(manifest, said.returncode)], None, None
+    result: dict[str, Any] = json.loads(outcome.read_text())
+    problems, python_ms = list(result["problems"]), result["median_ms"]
+    if python_ms is not None and python_ms > PYTHON_LIMIT_MS:
+        problems.append(_slow(manifest, PYTHON_LIMIT_MS, python_ms, "in Python"))
+    if problems or browser is None or browser.missing():
+        return problems, python_ms, None
+    job = {
+        "heads": places,
+        "runtime": str(browser.runtime.resolve()),
+        "runner": str(browser.runner.resolve()),
+    }
+    (scratch / "browser.json").write_text(json.dumps(job))
+    script = Path(__file__).with_name("browser_trial.mjs")
+    said = _ended(["node", str(script), str(scratch)], f"head {manifest.name} in onnxruntime-web")
+    if isinstance(said, str):
+        return [said], python_ms, None
+    answer = json.loads(said.stdout or '{"problem": "it broke off"}')
+    if "problem" in answer:
+        return [f"head {manifest.name}: onnxruntime-web: {answer['problem']}"], python_ms, None
+    problems = list(islice(_unequal(manifest, scratch), 1))
+    if answer["median_ms"] > BROWSER_LIMIT_MS:
+        problems.append(_slow(manifest, BROWSER_LIMIT_MS, answer["median_ms"], "in onnxruntime-web"))
+    return problems, python_ms, answer["median_ms"]
+
+
+def _broke_off(manifest: Manifest, status: int) -> str:
+    if status in (-signal.SIGXCPU, -signal.SIGKILL):
+        return f"head {manifest.name}: expected its trial to end, it took {CPU_LIMIT_S} s of processor time"
+    return f"head {manifest.name}: its trial broke off ({status}); it may use {MEMORY_LIMIT} bytes of memory"
+
+
+def _slow(manifest: Manifest, limit: float, got: float, where: str) -> str:
+    return f"head {manifest.name}: expected at most {limit:.0f} ms per frame {where}, got {got:.1f} ms"
+
+
+def _ended(command: list[str], who: str) -> subprocess.CompletedProcess[str] | str:
+    """Run a trial; return what came of it, or why it was ended."""
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=TRIAL_LIMIT_S, cwd=Path(__file__).parents[1]
         )
-    return problems, median
+    except subprocess.TimeoutExpired:
+        return f"{who}: expected its trial to end, it was stopped after {TRIAL_LIMIT_S} s"
+
+
+def _unequal(manifest: Manifest, scratch: Path) -> Iterator[str]:
+    """Yield the differences between the runtimes: ids exactly, numbers to a small tolerance.
+
+    Of a table with a `valid` column the valid rows count, in any order: rows whose scores differ by rounding
+    alone may change places.
+    """
+    python = np.fromfile(scratch / "outputs.f32", "<f4")
+    browser = np.fromfile(scratch / "browser.f32", "<f4")
+    size = sum(output.shape[0] * output.shape[1] for output in manifest.outputs)
+    if python.shape != browser.shape:
+        yield f"head {manifest.name}: Python gives {python.size} numbers, onnxruntime-web {browser.size}"
+        return
+    for frame, (a, b) in enumerate(zip(python.reshape(-1, size), browser.reshape(-1, size), strict=True)):
+        at = 0
+        for output in manifest.outputs:
+            end = at + output.shape[0] * output.shape[1]
+            found = _table_difference(
+                output, a[at:end].reshape(output.shape), b[at:end].reshape(output.shape)
+            )
+            at = end
+            if found:
+                yield f"head {manifest.name}: frame {frame}, {output.name}: {found}"
+
+
+def _table_difference(
+    output: Output, python: NDArray[np.float32], browser: NDArray[np.float32]
+) -> str | None:
+    if not np.isfinite(browser).all():
+        return "onnxruntime-web gives NaN or infinity"
+    if "valid" in output.columns:
+        column = output.columns.index("valid")
+        python, browser = python[python[:, column] >= 0.5], browser[browser[:, column] >= 0.5]
+        if len(python) != len(browser):
+            return f"Python gives {len(python)} valid rows, onnxruntime-web {len(browser)}"
+    exact = np.array([column in _EXACT for column in output.columns])
+    left = list(range(len(browser)))
+    for row in python:
+        room = np.where(exact, 0, _TOLERANCE * np.maximum(1, np.abs(row)))
+        same = next((other for other in left if (np.abs(browser[other] - row) <= room).all()), None)
+        if same is None:
+            nearest = browser[min(left, key=lambda other: float(np.abs(browser[other] - row).sum()))]
+            worst = int(np.argmax(np.abs(nearest - row) - room))
+            return f"{output.columns[worst]}: Python gives {row[worst]:g}, onnxruntime-web {nearest[worst]:g}"
+        left.remove(same)
+    return None

@@ -1,11 +1,13 @@
 """Feature datasets: what `featurecast record` writes and what heads are trained on.
 
-    DIR/dataset.json      {"format": 1, "spec": {...}, "fingerprint": "...", "records": n, "shards":
-    ["shard-00000.npz", ...]}
+    DIR/dataset.json      {"format": 1, "spec": {...}, "fingerprint": "...", "records": n,
+                          "labels": ["player", ...], "shards": ["shard-00000.npz", ...]}
     DIR/shard-00000.npz   symbols int8 [n, C, H, W]   rate uint8 [n] (index into RATES)   view float32 [n, 6]
                           frame int32 [n]   source str [n]   split str [n]
                           people_known, balls_known uint8 [n] (0 = not labelled in this picture)
-                          boxes float32 [m, 4]   box_label int8 [m] (-1 = unknown)   box_record int32 [m]
+                          boxes float32 [m, 4]   box_label int8 [m] (index into labels, -1 = unknown)
+                          box_record int32 [m] kits uint8 [m, 6] and kits_known uint8 [n] (absent in
+                          recordings without colours)
                           balls float32 [k, 2]   ball_record int32 [k]
 
 Boxes (x0 y0 x1 y1) and ball centres are in pixels of the source picture, whose size is in the view.
@@ -18,7 +20,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +35,7 @@ from core_network.spec import RATES, FeatureSpec
 __all__ = ["ROLES", "DatasetError", "DatasetWriter", "FeatureDataset", "FrameTruth", "Record"]
 
 ROLES = ("player", "goalkeeper", "referee")
-"""Labels of boxes; the position is the number in `box_label`."""
+"""Labels of boxes where a dataset names none of its own; the position is the number in `box_label`."""
 
 _INDEX = "dataset.json"
 _SHARD_RECORDS = 256
@@ -49,8 +51,9 @@ class FrameTruth:
     there"."""
 
     boxes: NDArray[np.float32] | None = None  # [m, 4] x0 y0 x1 y1
-    labels: tuple[str | None, ...] = ()  # one of ROLES or None for each box
+    labels: tuple[str | None, ...] = ()  # one of the dataset's labels or None for each box
     balls: NDArray[np.float32] | None = None  # [k, 2] x y
+    kits: NDArray[np.uint8] | None = None  # [m, 6] median RGB of shirt and shorts of each box
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,11 @@ class Record:
 class DatasetWriter:
     """Writes records in shards; the index appears last, so that a folder without one was not finished."""
 
-    def __init__(self, folder: Path | str, spec: FeatureSpec) -> None:
-        """Begin a dataset in a new or empty folder; raises DatasetError when it already holds one."""
+    def __init__(self, folder: Path | str, spec: FeatureSpec, labels: Sequence[str] = ROLES) -> None:
+        """Begin a dataset in a new or empty folder; raises DatasetError when it already holds one.
+
+        A box whose label is not among `labels` is kept without one.
+        """
         self._folder = Path(folder)
         if (self._folder / _INDEX).exists():
             raise DatasetError(
@@ -78,6 +84,7 @@ class DatasetWriter:
             )
         self._folder.mkdir(parents=True, exist_ok=True)
         self._spec = spec
+        self._labels = tuple(labels)
         self._waiting: list[Record] = []
         self._shards: list[str] = []
         self.records = 0
@@ -101,6 +108,8 @@ class DatasetWriter:
             raise ValueError(
                 f"expected a label for each of {len(known.boxes)} boxes, got {len(known.labels)}"
             )
+        if known.kits is not None and (known.boxes is None or known.kits.shape != (len(known.boxes), 6)):
+            raise ValueError(f"expected kits [boxes, 6], got {list(known.kits.shape)}")
         self._waiting.append(Record(symbols, rate, view.as_array(), source, frame, split, known))
         self.records += 1
         if len(self._waiting) == _SHARD_RECORDS:
@@ -116,7 +125,14 @@ class DatasetWriter:
             r.truth.balls if r.truth.balls is not None else np.zeros((0, 2), np.float32) for r in records
         ]
         labels = [
-            [ROLES.index(label) if label in ROLES else -1 for label in (r.truth.labels or (None,) * len(b))]
+            [
+                self._labels.index(label) if label in self._labels else -1
+                for label in (r.truth.labels or (None,) * len(b))
+            ]
+            for r, b in zip(records, boxes, strict=True)
+        ]
+        kits = [
+            r.truth.kits if r.truth.kits is not None else np.zeros((len(b), 6), np.uint8)
             for r, b in zip(records, boxes, strict=True)
         ]
         index = np.arange(len(records), dtype=np.int32)
@@ -133,6 +149,8 @@ class DatasetWriter:
             boxes=np.concatenate(boxes).astype(np.float32).reshape(-1, 4),
             box_label=np.array([label for row in labels for label in row], np.int8),
             box_record=np.repeat(index, [len(b) for b in boxes]),
+            kits=np.concatenate(kits).astype(np.uint8).reshape(-1, 6),
+            kits_known=np.array([r.truth.kits is not None for r in records], np.uint8),
             balls=np.concatenate(balls).astype(np.float32).reshape(-1, 2),
             ball_record=np.repeat(index, [len(b) for b in balls]),
         )
@@ -147,6 +165,7 @@ class DatasetWriter:
             "spec": self._spec.to_json(),
             "fingerprint": self._spec.fingerprint,
             "records": self.records,
+            "labels": self._labels,
             "shards": self._shards,
         }
         partly = self._folder / f"{_INDEX}.part"
@@ -185,6 +204,7 @@ class FeatureDataset:
             raise DatasetError(
                 f"{path}: fingerprint {index['fingerprint'][:12]}... is not that of its spec; record it again"
             )
+        self.labels = tuple(str(label) for label in index.get("labels", ROLES))
         self._records = int(index["records"])
         self._shards = [str(name) for name in index["shards"]]
 
@@ -202,17 +222,19 @@ class FeatureDataset:
                 raise DatasetError(
                     f"{self.folder / name}: expected a shard, got {error}; record the dataset again"
                 ) from None
-            yield from _records(arrays)
+            yield from _records(arrays, self.labels)
 
 
-def _records(arrays: dict[str, NDArray[Any]]) -> Iterator[Record]:
+def _records(arrays: dict[str, NDArray[Any]], names: Sequence[str]) -> Iterator[Record]:
     for i in range(len(arrays["symbols"])):
-        boxes = balls = None
+        boxes = balls = kits = None
         labels: tuple[str | None, ...] = ()
         if arrays["people_known"][i]:
             mine = arrays["box_record"] == i
             boxes = arrays["boxes"][mine]
-            labels = tuple(ROLES[n] if n >= 0 else None for n in arrays["box_label"][mine])
+            labels = tuple(names[n] if n >= 0 else None for n in arrays["box_label"][mine])
+            if "kits" in arrays and arrays["kits_known"][i]:
+                kits = arrays["kits"][mine]
         if arrays["balls_known"][i]:
             balls = arrays["balls"][arrays["ball_record"] == i]
         yield Record(
@@ -222,5 +244,5 @@ def _records(arrays: dict[str, NDArray[Any]]) -> Iterator[Record]:
             str(arrays["source"][i]),
             int(arrays["frame"][i]),
             str(arrays["split"][i]),
-            FrameTruth(boxes, labels, balls),
+            FrameTruth(boxes, labels, balls, kits),
         )

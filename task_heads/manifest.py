@@ -16,12 +16,18 @@ __all__ = [
     "MANIFEST_FILE",
     "MODEL_FILE",
     "MODEL_SIZE_LIMIT",
+    "SCHEMA_VERSION",
+    "BooleanSetting",
     "BoxesDraw",
+    "Choice",
+    "ChoiceSetting",
     "HeadError",
     "Inputs",
     "Manifest",
     "Metric",
     "ModelFile",
+    "NumberSetting",
+    "ObjectSetting",
     "Output",
     "PointsDraw",
     "Setting",
@@ -44,11 +50,24 @@ MODEL_FILE = "head.onnx"
 MODEL_SIZE_LIMIT = 4 * 1024 * 1024
 """Viewers download heads, so a graph may have at most this many bytes."""
 
+MANIFEST_SIZE_LIMIT = 256 * 1024
+"""A manifest is a few KiB; nothing that lies in a heads folder may fill the memory."""
+
+SCHEMA_VERSION = "1.1"
+"""Of the manifest: the first number changes when old manifests are no longer understood."""
+
+LARGEST_ID = 2**24 - 1
+"""Ids travel as float32, which holds whole numbers exactly up to here."""
+
+TENSOR_LIMIT = 1 << 20
+"""Elements of one state tensor or output: viewers copy them on every frame."""
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 Dimension = Annotated[int, Field(ge=1, le=4096)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Unit = Annotated[str, Field(max_length=24)]
 
 COLUMNS_OF = {
     "boxes": {"x0", "y0", "x1", "y1", "score", "valid"},
@@ -114,7 +133,7 @@ class Statistic(_Part):
 
     name: Name
     title: Text
-    unit: Annotated[str, Field(max_length=24)] = Field(description="'' for a plain number")
+    unit: Unit = Field(description="'' for a plain number")
     definition: Text
     output: Name
     column: Name
@@ -122,23 +141,87 @@ class Statistic(_Part):
     decimals: Annotated[int, Field(ge=0, le=6)] = 0
 
 
-class Setting(_Part):
-    """A graph input float32 [1] that the viewer may change."""
+class _Setting(_Part):
+    """A graph input float32 [1] of this name, which the viewer may change."""
 
     name: Name
     title: Text
-    type: Literal["number", "boolean"]
-    min: Finite = 0.0
-    max: Finite = 1.0
     default: Finite
 
+    def refusal(self, value: float) -> str | None:
+        """Return what was expected when `value` is none of the values that may be set, else None."""
+        raise NotImplementedError
+
     @model_validator(mode="after")
-    def _default_in_range(self) -> Self:
-        if not self.min <= self.default <= self.max:
-            raise ValueError(
-                f"setting {self.name}: expected a default from {self.min} to {self.max}, got {self.default}"
-            )
+    def _default_allowed(self) -> Self:
+        expected = self.refusal(self.default)
+        if expected:
+            raise ValueError(f"setting {self.name}: expected a default {expected}, got {self.default:g}")
         return self
+
+
+class NumberSetting(_Setting):
+    """A slider."""
+
+    type: Literal["number"]
+    min: Finite = 0.0
+    max: Finite = 1.0
+    step: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="of the control; null is a hundredth of the range"
+    )
+    unit: Unit = ""
+
+    def refusal(self, value: float) -> str | None:
+        """Return the range when `value` is outside it."""
+        inside = math.isfinite(value) and self.min <= value <= self.max
+        return None if inside else f"from {self.min:g} to {self.max:g}"
+
+
+class BooleanSetting(_Setting):
+    """A switch: 0 or 1."""
+
+    type: Literal["boolean"]
+
+    def refusal(self, value: float) -> str | None:
+        """Return the two values unless `value` is one of them."""
+        return None if value in (0, 1) else "0 or 1"
+
+
+class Choice(_Part):
+    """One of the values of a choice, and what the viewer reads."""
+
+    value: Finite
+    title: Text
+
+
+class ChoiceSetting(_Setting):
+    """One of several values, such as a team."""
+
+    type: Literal["choice"]
+    choices: Annotated[tuple[Choice, ...], Field(min_length=2, max_length=16)]
+
+    def refusal(self, value: float) -> str | None:
+        """Return the values unless `value` is one of them."""
+        values = [choice.value for choice in self.choices]
+        return None if value in values else "of " + ", ".join(f"{known:g}" for known in values)
+
+
+class ObjectSetting(_Setting):
+    """One of the things that the head shows, by its id; 0 is none. A viewer picks it in the picture."""
+
+    type: Literal["object"]
+    output: Name = Field(description="the output whose `id` column is picked from")
+    default: Literal[0] = 0
+
+    def refusal(self, value: float) -> str | None:
+        """Return what ids are unless `value` may be one."""
+        whole = math.isfinite(value) and value == int(value)
+        return None if whole and 0 <= value <= LARGEST_ID else f"as a whole number from 0 to {LARGEST_ID}"
+
+
+Setting = Annotated[
+    NumberSetting | BooleanSetting | ChoiceSetting | ObjectSetting, Field(discriminator="type")
+]
 
 
 class BoxesDraw(_Part):
@@ -193,7 +276,7 @@ class Metric(_Part):
 
     name: Text
     value: Finite
-    unit: Annotated[str, Field(max_length=24)] = ""
+    unit: Unit = ""
     on: Text
 
 
@@ -209,6 +292,9 @@ class Manifest(_Part):
     """Everything a viewer knows about a head before it downloads the graph."""
 
     format: Literal[1]
+    schema_version: Annotated[str, Field(pattern=r"^1\.\d+$")] = Field(
+        "1.0", description="version of this schema that the manifest was written for"
+    )
     name: Name
     title: Text
     description: Text
@@ -260,6 +346,19 @@ class Manifest(_Part):
                 raise ValueError(f"expected each {what} name once, got {sorted(twice)[0]} twice; rename one")
         if self.name in self.needs:
             raise ValueError(f"expected needs to name other heads, got {self.name} itself")
+        for name, shape in [(o.name, o.shape) for o in self.outputs] + [
+            (t.name, t.shape) for t in self.state
+        ]:
+            if math.prod(shape) > TENSOR_LIMIT:
+                raise ValueError(f"{name}: expected at most {TENSOR_LIMIT} numbers, got {math.prod(shape)}")
+        for setting in self.settings:
+            if isinstance(setting, ObjectSetting):
+                columns = self._columns(setting.output, f"setting {setting.name}")
+                if not {"id", "valid"} <= set(columns):
+                    raise ValueError(
+                        f"setting {setting.name}: expected output {setting.output} to have the columns id "
+                        f"and valid, got {', '.join(columns)}"
+                    )
         for statistic in self.statistics:
             columns = self._columns(statistic.output, f"statistic {statistic.name}")
             for column in filter(None, (statistic.column, statistic.valid)):
@@ -308,6 +407,13 @@ def template_names(template: str) -> tuple[str, ...]:
 
 def parse_manifest(document: Any, where: str) -> Manifest:
     """Validate a manifest document; raises HeadError in one line that begins with `where`."""
+    if isinstance(document, dict):
+        _check_version(document, where)
+        if not {"spec", "model"} & set(document):
+            raise HeadError(
+                f"{where}: this head was not exported yet; run featurecast train head, then featurecast "
+                "export head"
+            )
     try:
         return Manifest.model_validate(document)
     except ValidationError as error:
@@ -315,6 +421,19 @@ def parse_manifest(document: Any, where: str) -> Manifest:
         place = ".".join(str(part) for part in first["loc"])
         reason = str(first["msg"]).removeprefix("Value error, ")
         raise HeadError(f"{where}: {place + ': ' if place else ''}{reason}; see docs/heads.md") from None
+
+
+def _check_version(document: dict[str, Any], where: str) -> None:
+    """Say that a manifest is newer than this program, instead of blaming a field that is not known here."""
+    numbers = str(document.get("schema_version", "1.0")).split(".")
+    known = [int(number) for number in SCHEMA_VERSION.split(".")]
+    if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
+        return  # the schema names the field
+    if [int(number) for number in numbers] > known:
+        raise HeadError(
+            f"{where}: written for manifest schema {'.'.join(numbers)}, known here is {SCHEMA_VERSION}; "
+            "install a newer featurecast"
+        )
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -326,9 +445,15 @@ def load_manifest(folder: Path) -> Manifest:
             f"{MANIFEST_FILE}"
         )
     try:
+        if path.stat().st_size > MANIFEST_SIZE_LIMIT:
+            raise HeadError(
+                f"{path}: expected at most {MANIFEST_SIZE_LIMIT} bytes, got {path.stat().st_size}"
+            )
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise HeadError(f"{path}: expected JSON, got {error}") from None
+    except OSError as error:
+        raise HeadError(f"{path}: cannot be read: {error.strerror}") from None
     return parse_manifest(document, str(path))
 
 
@@ -366,4 +491,8 @@ def check_spec(manifest: Manifest, spec: FeatureSpec) -> None:
 
 def manifest_schema() -> dict[str, Any]:
     """Return the JSON schema that docs/head-manifest.schema.json holds."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Manifest.model_json_schema()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:featurecast:head-manifest:{SCHEMA_VERSION}",
+        **Manifest.model_json_schema(),
+    }

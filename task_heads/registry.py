@@ -62,9 +62,11 @@ class Registry:
         `heads_folder`.
 
         Raises HeadError when two heads have one name, or when one of `folders` or `heads_folder` is not a
-        folder.
-        A head that is broken in any other way is listed with its reason.
+        folder. A head that is broken in any other way is listed with its reason, and so is a head of
+        `heads_folder` whose name is taken: what somebody puts there must not stop a server.
         """
+        self._folders, self._installed = tuple(folders), installed
+        self.heads_folder = None if heads_folder is None else Path(heads_folder)
         self._heads: dict[str, FoundHead] = {}
         self._add(_head_folders(_BUILT_IN), "built in")
         if installed:
@@ -74,7 +76,7 @@ class Registry:
                 raise HeadError(
                     f"{heads_folder}: expected a folder of heads, found none; create it or drop the option"
                 )
-            self._add(_head_folders(Path(heads_folder)), "heads folder")
+            self._add(_head_folders(Path(heads_folder)), "heads folder", list_duplicates=True)
         for folder in folders:
             if not (Path(folder) / MANIFEST_FILE).is_file():
                 raise HeadError(
@@ -82,15 +84,30 @@ class Registry:
                 )
             self._add([Path(folder)], "--head")
 
-    def _add(self, folders: Iterable[Path], origin: str) -> None:
+    def again(self) -> Registry:
+        """Return what is found now in the same places; a heads folder that is gone holds nothing."""
+        there = self.heads_folder is not None and self.heads_folder.is_dir()
+        return Registry(
+            folders=self._folders,
+            heads_folder=self.heads_folder if there else None,
+            installed=self._installed,
+        )
+
+    def _add(self, folders: Iterable[Path], origin: str, *, list_duplicates: bool = False) -> None:
         for folder in folders:
             try:
                 manifest = load_manifest(folder)
-                self._insert(FoundHead(manifest.name, folder, origin, manifest))
-            except _DuplicateHead:
-                raise
+                head = FoundHead(manifest.name, folder, origin, manifest)
             except HeadError as error:
-                self._insert(FoundHead(folder.name, folder, origin, None, str(error)))
+                head = FoundHead(folder.name, folder, origin, None, str(error))
+            try:
+                self._insert(head)
+            except _DuplicateHead as error:
+                if not list_duplicates:
+                    raise
+                # Names of heads have no blank in them: this one is free.
+                named = f"{head.name} in {folder.name}"
+                self._heads[named] = FoundHead(named, folder, origin, None, str(error))
 
     def _add_installed(self) -> None:
         for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):

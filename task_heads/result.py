@@ -34,14 +34,22 @@ class Point:
     score: float
     label: str
     id: int | None = None
+    guess: bool = False
+    """Not seen on this frame: where it is supposed to be."""
 
 
 @dataclass(frozen=True)
 class Trail:
-    """Past places of one thing in px of the source picture, oldest first."""
+    """Past places of one thing in px of the source picture, oldest first; `guess` says which were not
+    seen."""
 
     xy: list[tuple[float, float]]
     label: str
+    guess: list[bool] = field(default_factory=list)
+
+    def guessed(self, index: int) -> bool:
+        """Tell whether the place of that number is a guess."""
+        return index < len(self.guess) and self.guess[index]
 
 
 @dataclass(frozen=True)
@@ -64,10 +72,7 @@ class Result:
             "head": self.head,
             "boxes": [_item("xyxy", box.xyxy, box) for box in self.boxes],
             "points": [_item("xy", point.xy, point) for point in self.points],
-            "trails": [
-                {"label": trail.label, "xy": [[round(x, 2), round(y, 2)] for x, y in trail.xy]}
-                for trail in self.trails
-            ],
+            "trails": [_line(trail) for trail in self.trails],
             "stats": {name: round(value, 4) for name, value in self.stats.items()},
         }
 
@@ -86,6 +91,16 @@ class Result:
         ]
 
 
+def _line(trail: Trail) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "label": trail.label,
+        "xy": [[round(x, 2), round(y, 2)] for x, y in trail.xy],
+    }
+    if any(trail.guess):
+        line["guess"] = [int(guess) for guess in trail.guess]
+    return line
+
+
 def _item(key: str, place: tuple[float, ...], part: Box | Point) -> dict[str, Any]:
     item: dict[str, Any] = {
         key: [round(v, 2) for v in place],
@@ -96,6 +111,8 @@ def _item(key: str, place: tuple[float, ...], part: Box | Point) -> dict[str, An
         item["id"] = part.id
     if isinstance(part, Box) and part.team is not None:
         item["team"] = part.team
+    if isinstance(part, Point) and part.guess:
+        item["guess"] = True
     return item
 
 
@@ -120,6 +137,9 @@ class _Rows:
     def id(self, row: NDArray[np.float32]) -> int | None:
         number = int(np.floor(self.value(row, "id") + 0.5))
         return number if number >= 1 else None
+
+    def guess(self, row: NDArray[np.float32]) -> bool:
+        return self.value(row, "guess") >= 0.5
 
     def team(self, row: NDArray[np.float32]) -> int | None:
         number = int(np.floor(self.value(row, "team", -1.0) + 0.5))
@@ -153,7 +173,8 @@ def result_from(
             line = [
                 (table.value(r, "x") * source_width, table.value(r, "y") * source_height) for r in table.rows
             ]
-            result.trails.append(Trail(line, table.label(table.rows[-1])))
+            guess = [table.guess(row) for row in table.rows]
+            result.trails.append(Trail(line, table.label(table.rows[-1]), guess))
     for statistic in manifest.statistics:
         columns = manifest.output(statistic.output).columns
         row = outputs[statistic.output][0]
@@ -179,4 +200,4 @@ def _box(table: _Rows, row: NDArray[np.float32], width: int, height: int) -> Box
 
 def _point(table: _Rows, row: NDArray[np.float32], width: int, height: int) -> Point:
     place = (table.value(row, "x") * width, table.value(row, "y") * height)
-    return Point(place, table.value(row, "score"), table.label(row), table.id(row))
+    return Point(place, table.value(row, "score"), table.label(row), table.id(row), table.guess(row))

@@ -11,6 +11,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from core_network.spec import FeatureSpec
+from task_heads.graph_bytes import unsafe_parts
 from task_heads.manifest import (
     MODEL_FILE,
     MODEL_SIZE_LIMIT,
@@ -21,7 +22,15 @@ from task_heads.manifest import (
     load_manifest,
 )
 
-__all__ = ["HeadRunner", "HeadSet", "graph_shapes", "read_model", "run_order"]
+__all__ = [
+    "HeadRunner",
+    "HeadSet",
+    "graph_shapes",
+    "needed_shape",
+    "read_model",
+    "read_named_model",
+    "run_order",
+]
 
 Tables = dict[str, NDArray[np.float32]]
 
@@ -41,8 +50,8 @@ def graph_shapes(manifest: Manifest) -> tuple[dict[str, tuple[int, ...]], dict[s
     return inputs, outputs
 
 
-def read_model(folder: Path, manifest: Manifest) -> bytes:
-    """Return the bytes of a head's graph after checking size and sha256; raises HeadError."""
+def read_named_model(folder: Path, manifest: Manifest) -> bytes:
+    """Return the bytes of a head's graph, which are those that the manifest names; raises HeadError."""
     path = folder / MODEL_FILE
     if not path.is_file():
         raise HeadError(f"head {manifest.name}: expected {path}, it is missing; export the head again")
@@ -53,6 +62,14 @@ def read_model(folder: Path, manifest: Manifest) -> bytes:
         )
     model = path.read_bytes()
     check_model_bytes(manifest, model)
+    return model
+
+
+def read_model(folder: Path, manifest: Manifest) -> bytes:
+    """Return the bytes of a graph that viewers may run; raises HeadError with the first reason not to."""
+    model = read_named_model(folder, manifest)
+    for problem in unsafe_parts(model):
+        raise HeadError(f"head {manifest.name}: {problem}")
     return model
 
 
@@ -123,6 +140,18 @@ class HeadRunner:
                         f"{node.type} {node.shape}"
                     )
 
+    def check_needs(self, manifests: Mapping[str, Manifest]) -> None:
+        """Raise HeadError unless the heads that this one needs give tables of the shapes that the graph
+        takes."""
+        shapes = {node.name: tuple(node.shape) for node in self._session.get_inputs()}
+        for name, (head, output) in self.manifest.needed_inputs().items():
+            shape = needed_shape(self.manifest, manifests[head], output)
+            if shapes[name] != shape:
+                raise HeadError(
+                    f"head {self.name} takes {output} of head {head} as {list(shapes[name])}, it gives "
+                    f"{list(shape)}; export {self.name} again"
+                )
+
     @property
     def name(self) -> str:
         """The head's name."""
@@ -139,10 +168,8 @@ class HeadRunner:
         """Change a setting from the next frame on; raises HeadError when it is unknown or out of range."""
         for known in self.manifest.settings:
             if known.name == setting:
-                if not (math.isfinite(value) and known.min <= value <= known.max):
-                    raise HeadError(
-                        f"head {self.name}: expected {setting} from {known.min} to {known.max}, got {value}"
-                    )
+                if expected := known.refusal(value):
+                    raise HeadError(f"head {self.name}: expected {setting} {expected}, got {value:g}")
                 self._settings[setting] = float(value)
                 return
         names = ", ".join(known.name for known in self.manifest.settings) or "none"
@@ -211,17 +238,29 @@ def run_order(manifests: Sequence[Manifest]) -> list[str]:
         visiting.append(name)
         for needed, outputs in known[name].needs.items():
             visit(needed, name)
+            if known[needed].spec.fingerprint != known[name].spec.fingerprint:
+                raise HeadError(
+                    f"head {name} needs head {needed}, which is for other features; train both on one core"
+                )
             for output in outputs:
-                if output not in {item.name for item in known[needed].outputs}:
-                    raise HeadError(
-                        f"head {name} needs output {output} of head {needed}, which does not have it"
-                    )
+                needed_shape(known[name], known[needed], output)
         visiting.pop()
         order.append(name)
 
     for manifest in manifests:
         visit(manifest.name, manifest.name)
     return order
+
+
+def needed_shape(manifest: Manifest, needed: Manifest, output: str) -> tuple[int, int]:
+    """Return the shape of an output that a head takes from another; raises HeadError when it has none."""
+    try:
+        return needed.output(output).shape
+    except KeyError:
+        known = ", ".join(item.name for item in needed.outputs)
+        raise HeadError(
+            f"head {manifest.name} needs output {output} of head {needed.name}, which has {known}"
+        ) from None
 
 
 class HeadSet:
@@ -232,6 +271,12 @@ class HeadSet:
         circular."""
         self._runners = {runner.name: runner for runner in runners}
         self.order = run_order([runner.manifest for runner in runners])
+        for runner in runners:
+            runner.check_needs({name: other.manifest for name, other in self._runners.items()})
+
+    def manifest(self, name: str) -> Manifest:
+        """Return the manifest of one of these heads."""
+        return self._runners[name].manifest
 
     def run(self, features: NDArray[np.float32], view: NDArray[np.float32], dt: float) -> dict[str, Tables]:
         """Return the outputs of every head by name; arguments as in `HeadRunner.run`."""

@@ -24,6 +24,8 @@ from task_heads.result import result_from
 from task_heads.runner import HeadRunner, run_order
 from viewer.inputs import EncodedInput, FileInput, Input, ViewedFrame, ViewError, is_whep_url
 from viewer.outputs import HeadResult, MotFile, OutputFile, OverlayVideo, ResultsFile, SeenFrame
+from viewer.statistics_file import STATISTICS_SUFFIXES, StatisticsFile
+from viewer.tracking_file import TRACKING_SUFFIX, TrackingFiles
 
 __all__ = ["ViewError", "ViewSummary", "view"]
 
@@ -50,6 +52,8 @@ def view(
     results: Path | None = None,
     mot: Path | None = None,
     video: Path | None = None,
+    stats: Path | None = None,
+    tracking: Path | None = None,
     frames: int | None = None,
     keep_all: bool = False,
     on_progress: Callable[[int], None] | None = None,
@@ -58,14 +62,19 @@ def view(
 
     `source`: an MP4 with features; anything `open_source` takes (encoded on the fly by `core` at `rate`);
     or an http(s) WHEP URL. `heads`: names of the catalogue or folders (`--head`). `results`: JSON lines;
-    `mot`: MOT lines (needs exactly one head with ids); `video`: overlay MP4. `frames` stops after that many
-    frames (of a WHEP stream, counted from the first with features); `keep_all` is `--all`.
+    `mot`: MOT lines (needs exactly one head with ids); `video`: overlay MP4; `stats`: every statistic, .csv
+    or .json; `tracking`: EPTS metadata (.xml), its raw file beside it (needs exactly one head with ids).
+    `frames` stops after that many frames (of a WHEP stream, counted from the first with features);
+    `keep_all` is `--all`.
     `on_progress(frames_done)` is called about twice a second.
     Raises ViewError, SourceError or HeadError (all ValueError, one line, exit 2).
     """
     chosen = _Chosen(heads)
-    mot_head = chosen.with_ids() if mot else ""
-    for path in (results, mot, video):
+    mot_head = chosen.with_ids("--mot") if mot else ""
+    tracked_head = chosen.with_ids("--tracking") if tracking else ""
+    _check_suffix(stats, "--stats", STATISTICS_SUFFIXES)
+    _check_suffix(tracking, "--tracking", (TRACKING_SUFFIX,))
+    for path in (results, mot, video, stats, tracking):
         if path is not None and not path.parent.is_dir():
             raise ViewError(f"{path}: the folder {path.parent} does not exist; make it first")
     summary = ViewSummary()
@@ -76,6 +85,10 @@ def view(
             outputs.append(stack.enter_context(closing(ResultsFile(results))))
         if mot:
             outputs.append(stack.enter_context(closing(MotFile(mot, mot_head))))
+        if stats:
+            outputs.append(stack.enter_context(closing(StatisticsFile(stats))))
+        if tracking:
+            outputs.append(stack.enter_context(closing(TrackingFiles(tracking, tracked_head, seen.fps))))
         if video:
             outputs.append(stack.enter_context(closing(OverlayVideo(video, seen.fps))))
         _view_frames(seen, _Heads(chosen, seen, keep_all, summary), outputs, summary, frames, on_progress)
@@ -107,6 +120,11 @@ def _view_frames(
         if limit is not None and summary.frames >= limit:
             break
     heads.report()
+
+
+def _check_suffix(path: Path | None, option: str, suffixes: Sequence[str]) -> None:
+    if path is not None and path.suffix.lower() not in suffixes:
+        raise ViewError(f"{option}: expected a name that ends in {' or '.join(suffixes)}, got {path.name}")
 
 
 def _open_input(source: str, core: Core, rate: str) -> Input:
@@ -148,12 +166,12 @@ class _Chosen:
         assert manifest is not None  # `Registry.get` returns usable heads only
         return manifest
 
-    def with_ids(self) -> str:
+    def with_ids(self, option: str) -> str:
         """Return the one chosen head whose boxes have ids; raises ViewError when there is not exactly one."""
         names = [name for name in self.names if _has_ids(self.manifest(name))]
         if len(names) != 1:
             raise ViewError(
-                f"--mot needs exactly one head whose boxes have ids, got {', '.join(names) or 'none'}; "
+                f"{option} needs exactly one head whose boxes have ids, got {', '.join(names) or 'none'}; "
                 "choose for example --head player_tracking"
             )
         return names[0]

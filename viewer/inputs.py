@@ -114,9 +114,7 @@ class EncodedInput:
         """Yield every frame of the source; the next ones are encoded meanwhile."""
         pending: deque[tuple[SourceFrame, Future[CodedFeatures]]] = deque()
         for frame in self._source:
-            pending.append(
-                (frame, self._thread.submit(self._encoder.encode, frame, force_key=frame.discontinuity))
-            )
+            pending.append((frame, self._thread.submit(self._encode, frame)))
             if len(pending) >= _PENDING_FRAMES:
                 yield _viewed(*pending.popleft())
         while pending:
@@ -126,6 +124,10 @@ class EncodedInput:
         """Stop the thread and close the source."""
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._source.close()
+
+    def _encode(self, frame: SourceFrame) -> CodedFeatures:
+        analysis = self._encoder.analyse(frame)
+        return self._encoder.code(frame, analysis, force_key=frame.discontinuity)
 
 
 def _viewed(frame: SourceFrame, coded: Future[CodedFeatures]) -> ViewedFrame:

@@ -32,6 +32,8 @@ _INK = (6, 10, 16)
 _PAPER = "#f3f6fa"
 _INK_OPACITY = 0.78
 _DASH = "-"
+_DASHES = 8
+"""A guess is a ring of this many arcs."""
 
 _SMOOTHING = 4
 """Shapes are drawn this much larger and shrunk, which smooths their edges."""
@@ -223,6 +225,8 @@ def _draw_points(pen: _Pen, draw: PointsDraw, points: list[Point]) -> None:
     radius, thick = 9 * pen.unit, 2 * pen.unit
     for point in points:
         x, y = pen.at(*point.xy)
+        step = 360 / _DASHES
+        arcs = [(n * step, (n + 0.5) * step) for n in range(_DASHES)] if point.guess else [(0.0, 360.0)]
         for colour, width in ((_INK, thick * 2), (draw.colour, thick)):
             reach = radius + width / 2
 
@@ -233,9 +237,11 @@ def _draw_points(pen: _Pen, draw: PointsDraw, points: list[Point]) -> None:
                 y: float = y,
                 reach: float = reach,
                 width: float = width,
+                arcs: Sequence[tuple[float, float]] = arcs,
             ) -> None:
                 box = (*at(x - reach, y - reach), *at(x + reach, y + reach))
-                mask.ellipse(box, outline=255, width=max(1, round(width * _SMOOTHING)))
+                for begin, end in arcs:
+                    mask.arc(box, begin, end, 255, max(1, round(width * _SMOOTHING)))
 
             pen.paint((x - reach, y - reach, x + reach, y + reach), colour, ring)
 
@@ -246,7 +252,8 @@ def _draw_trails(pen: _Pen, draw: TrailDraw, trails: list[Trail]) -> None:
         for index in range(1, len(places)):
             age = index / (len(places) - 1)
             (x0, y0), (x1, y1) = places[index - 1], places[index]
-            width = (1 + 2.2 * age) * pen.unit
+            unseen = trail.guessed(index) or trail.guessed(index - 1)
+            width = (1 + 2.2 * age) * pen.unit * (0.6 if unseen else 1.0)
 
             def line(
                 mask: ImageDraw.ImageDraw,
@@ -257,7 +264,8 @@ def _draw_trails(pen: _Pen, draw: TrailDraw, trails: list[Trail]) -> None:
                 mask.line((*at(*ends[:2]), *at(*ends[2:])), 255, max(1, round(width * _SMOOTHING)))
 
             bounds = (min(x0, x1) - width, min(y0, y1) - width, max(x0, x1) + width, max(y0, y1) + width)
-            pen.paint(bounds, draw.colour, line, 0.1 + 0.7 * age)
+            opacity = 0.1 + 0.7 * age
+            pen.paint(bounds, draw.colour, line, opacity * (0.35 if unseen else 1.0))
 
 
 def _printed(statistic: Statistic, value: float) -> str:

@@ -1,4 +1,4 @@
-"""Write a training set of random stills: python -m core_network.scenes --out DIR --count N."""
+"""Write a training set of stills and moments of matches: python -m core_network.scenes --out DIR."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ import json
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from core_network.motion import EARLIER
+from core_network.scenes.match import Match
 from core_network.scenes.still import random_still
 from core_network.scenes.truth import Truth
+
+MOMENTS, APART = 8, 12
+"""Moments that are kept of each match, and the frames from one to the next."""
 
 
 def truth_row(name: str, truth: Truth) -> dict[str, Any]:
@@ -48,6 +54,25 @@ def write_still(index: int, out: Path, seed: int, width: int, height: int) -> di
     return truth_row(name, scene.truth)
 
 
+def write_match(number: int, out: Path, seed: int, width: int, height: int) -> list[dict[str, Any]]:
+    """Play the match `number` and write some of its frames with those before them; return their rows."""
+    rows = []
+    recent: list[str] = []
+    for index, scene in enumerate(Match(seed * 1_000_003 + number, width, height).frames(MOMENTS * APART)):
+        if index % APART < APART - 1 - EARLIER:
+            continue
+        if scene.truth.cut:
+            recent.clear()
+        name = f"match-{seed}-{number:04}-{index:04}.jpg"
+        partly = out / f"{name}.part"
+        Image.fromarray(scene.image).save(partly, "JPEG", quality=92)
+        partly.rename(out / name)
+        recent = [name, *recent][: EARLIER + 1]
+        if index % APART == APART - 1 and len(recent) == EARLIER + 1:
+            rows.append(truth_row(name, scene.truth) | {"earlier": recent[1:]})
+    return rows
+
+
 def finished(out: Path) -> set[str]:
     """Return the pictures that truth.jsonl in `out` has; a last line that was cut off is removed from the
     file."""
@@ -66,7 +91,10 @@ def main(arguments: list[str] | None = None) -> None:
     stopped."""
     parser = argparse.ArgumentParser(prog="python -m core_network.scenes", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures and truth.jsonl")
-    parser.add_argument("--count", type=int, default=100, help="number of pictures")
+    parser.add_argument("--count", type=int, default=100, help="number of stills")
+    parser.add_argument(
+        "--matches", type=int, default=0, help=f"number of matches, {MOMENTS} moments of each"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, default=704)
@@ -77,12 +105,17 @@ def main(arguments: list[str] | None = None) -> None:
     work = partial(write_still, out=out, seed=options.seed, width=options.width, height=options.height)
     done = finished(out)
     missing = [index for index in range(options.count) if f"{options.seed}-{index:06}.jpg" not in done]
-    with ProcessPoolExecutor(options.workers) as pool, (out / "truth.jsonl").open("a") as rows:
-        for count, row in enumerate(pool.map(work, missing, chunksize=8), options.count - len(missing) + 1):
-            rows.write(json.dumps(row) + "\n")
-            rows.flush()
-            if count % 20 == 0 or count == options.count:
-                print(f"\r{count}/{options.count} pictures", end="", file=sys.stderr, flush=True)
+    played = {name.rpartition("-")[0] for name in done if name.startswith("match-")}
+    unplayed = [n for n in range(options.matches) if f"match-{options.seed}-{n:04}" not in played]
+    play = partial(write_match, out=out, seed=options.seed, width=options.width, height=options.height)
+    left = len(missing) + len(unplayed)
+    with ProcessPoolExecutor(options.workers) as pool, (out / "truth.jsonl").open("a") as file:
+        stills = ([row] for row in pool.map(work, missing, chunksize=8))
+        for count, rows in enumerate(chain(stills, pool.map(play, unplayed)), 1):
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+            file.flush()
+            if count % 20 == 0 or count == left:
+                print(f"\r{count}/{left} stills and matches", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
 
 

@@ -17,7 +17,7 @@ from core_network.scenes.truth import BallTruth, PlayerTruth, Role, Truth
 Floats = npt.NDArray[np.floating[Any]]
 
 BALL_RADIUS = 0.11
-_BUCKET = 9
+_BUCKET = 13
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,12 @@ class Ball:
 @dataclass(frozen=True)
 class Drawn:
     """Where things ended up: bounds [N, 4] px (not clipped), visible [N] 0..1, ball x, y, radius px and
-    share seen."""
+    share seen; `owner` [H, W]: whose each pixel is, N for the ball, -1 for nobody."""
 
     bounds: Floats
     visible: Floats
     ball: tuple[float, float, float, float] | None
+    owner: npt.NDArray[np.int8]
 
 
 def cast_shadows(
@@ -123,7 +124,8 @@ def draw(
         rows, columns, patch_rows, patch_columns = window
         own = body[patch_rows, patch_columns] & (owner[rows, columns] == who)
         visible[who] = own.sum() / max(int(body.sum()), 1)
-    return Drawn(bounds, visible[:count], None if ball_at is None else (*ball_at, float(visible[count])))
+    seen_ball = None if ball_at is None else (*ball_at, float(visible[count]))
+    return Drawn(bounds, visible[:count], seen_ball, owner)
 
 
 def _place(
@@ -192,9 +194,12 @@ def picture_truth(
         team = None if kind[n] == 4 else int(kind[n] % 2)
         r, g, b = (float(v) for v in shirts[n])
         players.append(PlayerTruth(int(n), role, team, (x0, y0, x1, y1), float(drawn.visible[n]), (r, g, b)))
+    owner = drawn.owner[:, ::-1] if mirrored else drawn.owner
     if ball is None or drawn.ball is None:
-        return Truth(players, None)
+        return Truth(players, None, owner=owner)
     x, y, radius, share = drawn.ball
     ahead, _ = camera.project(np.stack([ball.place, ball.place + ball.velocity * 0.01]))
     speed = float(np.hypot(*(ahead[1] - ahead[0]))) * 100
-    return Truth(players, BallTruth(width - x if mirrored else x, y, radius, share > 0.4, speed))
+    over_ground = float(np.hypot(*ball.velocity[:2]))
+    seen = BallTruth(width - x if mirrored else x, y, radius, share > 0.4, speed, over_ground)
+    return Truth(players, seen, owner=owner)

@@ -122,7 +122,7 @@ class Match:
         self._add_grain(image)
         kinds = np.array([self._kit_of(i) for i in range(PEOPLE)])
         truth = cast.picture_truth(drawn, kinds, self._looks.shirt, ball, camera, mirrored=False)
-        return Scene(image, replace(truth, cut=cut))
+        return Scene(image, replace(truth, cut=cut, play=self._play.truth()))
 
     def _wanted_aim(self) -> Floats:
         ball, close = self._play.ball, self._close

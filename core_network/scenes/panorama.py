@@ -9,22 +9,32 @@ import numpy.typing as npt
 
 from core_network.scenes.camera import Camera
 
-_BAND = 16
+_BAND = 32
+
+
+_LANES = np.uint32(255 << 20 | 255 << 10 | 255)
 
 
 class Panorama:
     """A picture on a plane from which every pan, tilt and zoom of the same camera position is a homography.
 
     Pixels are kept as red, green, blue in lanes of ten bits of a uint32, so that one integer operation
-    mixes all
-    three: two pixels weighted in quarters (at most 4 x 255) still fit their lane.
+    mixes all three: two pixels weighted in quarters (at most 4 x 255) still fit their lane. Each pixel is
+    kept four times, mixed with its right neighbour in quarters, so that a place costs two reads instead of
+    four.
     """
 
     def __init__(self, camera: Camera, image: npt.NDArray[np.uint8]) -> None:
         """Keep `image` [H, W, 3], which `camera` took."""
         wide = image.astype(np.uint32)
+        texels = wide[..., 0] << 20 | wide[..., 1] << 10 | wide[..., 2]
+        right = np.concatenate([texels[:, 1:], texels[:, -1:]], 1)
+        quarters = np.empty((*texels.shape, 4), np.uint32)
+        for quarter in range(4):
+            mixed: npt.NDArray[np.uint32] = (texels * (4 - quarter) + right * quarter).astype(np.uint32)
+            quarters[..., quarter] = mixed >> 2 & _LANES
         self._camera = camera
-        self._texels = (wide[..., 0] << 20 | wide[..., 1] << 10 | wide[..., 2]).ravel()
+        self._quarters = quarters.ravel()
 
     def view(self, camera: Camera) -> npt.NDArray[np.uint8]:
         """Return uint8 [H, W, 3] as `camera`, which must be at the same position, sees it (bilinear to 1/4
@@ -59,28 +69,16 @@ class Panorama:
         if (ends < 0).any() or (ends[0] > 4 * width - 8).any() or (ends[1] > 4 * height - 8).any():
             np.clip(u, 0, 4 * width - 8, out=u)
             np.clip(v, 0, 4 * height - 8, out=v)
-        u4, v4 = u.astype(np.int32).view(np.uint32), v.astype(np.int32).view(np.uint32)
-        at = ((v4 >> 2) * np.uint32(width) + (u4 >> 2)).astype(np.intp)
-        u4 &= 3
-        v4 &= 3
-        upper = self._mix(at, u4)
-        at += width
-        lower = self._mix(at, u4)
+        at = u.astype(np.intp)
+        down = v.astype(np.int32)
+        at += (down >> 2) * np.int32(4 * width)
+        weight = (down & 3).view(np.uint32)
+        upper = self._quarters.take(at, mode="clip")
+        at += 4 * width
+        lower = self._quarters.take(at, mode="clip")
         lower -= upper
-        lower *= v4
+        lower *= weight
         upper <<= 2
         upper += lower
         for channel, shift in enumerate((22, 12, 2)):
             np.copyto(out[..., channel], upper >> shift, casting="unsafe")
-
-    def _mix(self, at: npt.NDArray[np.intp], quarters: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-        """Return the texels `at` mixed with their right neighbours."""
-        left = self._texels.take(at, mode="clip")
-        right = self._texels[1:].take(at, mode="clip")
-        right -= left
-        right *= quarters
-        left <<= 2
-        left += right
-        left >>= 2
-        lanes: npt.NDArray[np.uint32] = np.bitwise_and(left, np.uint32(255 << 20 | 255 << 10 | 255))
-        return lanes

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from core_network.scenes.cast import BALL_RADIUS
 from core_network.scenes.figures import Motion
 from core_network.scenes.markings import LENGTH, WIDTH
+from core_network.scenes.truth import EventKind, PlayEvent, PlayTruth
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -19,6 +20,8 @@ REFEREE = 22
 PEOPLE = 25
 _GRAVITY = 9.81
 _ROLL = 1.5
+_LEAST_BOUNCE = 0.8
+"""A ball that would rise more slowly than this (m/s) stays on the ground."""
 _HOME = np.array(
     [[24, 11], [20, 27], [20, 41], [24, 57], [44, 9], [38, 27], [40, 42], [44, 59], [62, 25], [65, 43]], float
 )
@@ -61,7 +64,9 @@ class Play:
         self._speed = rng.uniform(6.2, 7.8, PEOPLE)
         self._hold = 1.0
         self._course = 0.0
+        self._events: list[PlayEvent] = []
         self.ball.owner = int(rng.choice(np.r_[1:11, 12:22]))
+        self._last_owner = self.ball.owner
         self.place[self.ball.owner] = start - [0.5, 0]
 
     def motion(self) -> Motion:
@@ -72,8 +77,19 @@ class Play:
             self.place, self.heading, self.phase, np.minimum(pace / 7.5, 1), lift, lift, np.zeros(PEOPLE)
         )
 
+    def truth(self) -> PlayTruth:
+        """Return who has the ball now and what happened in the last step."""
+        owner = self.ball.owner
+        holder, team = (owner, int(self.team[owner])) if owner >= 0 else (None, None)
+        return PlayTruth(holder, team, not self._out(), tuple(self._events))
+
+    def _tell(self, kind: EventKind, who: int | None = None, origin: int | None = None) -> None:
+        self._events.append(PlayEvent(kind, who, None if who is None else int(self.team[who]), origin))
+
     def step(self, dt: float) -> None:
         """Advance the match by `dt` seconds."""
+        self._events = []
+        was_out = self._out()
         self._wander += self._rng.normal(0, 1.2, (PEOPLE, 2)) * dt**0.5 - self._wander * 0.25 * dt
         self._run(dt)
         ball = self.ball
@@ -83,6 +99,8 @@ class Play:
         else:
             self._roll(dt)
             self._receive()
+        if self._out() and not was_out:
+            self._tell("out")
 
     def _stations(self) -> Floats:
         """Return where everybody [25, 2] would like to be with the ball where it is."""
@@ -190,6 +208,11 @@ class Play:
 
     def _gain(self, who: int) -> None:
         """Give `who` the ball."""
+        self._tell("touch", who)
+        before = self._last_owner
+        if who != before:
+            self._tell("pass" if self.team[who] == self.team[before] else "turnover", who, before)
+        self._last_owner = who
         self.ball.owner, self.ball.receiver = who, -1
         self._hold = self._rng.uniform(1.5, 2.5) if who in KEEPERS else self._rng.gamma(2.0, 0.75) + 0.35
         self._course = self._rng.normal(0, 0.7)
@@ -197,6 +220,7 @@ class Play:
     def _kick(self) -> None:
         """Shoot when close to goal, else pass to somebody free, rolling or through the air."""
         ball, owner, rng = self.ball, self.ball.owner, self._rng
+        self._tell("kick", owner)
         side = 1 if self.team[owner] == 0 else -1
         goal = np.array([LENGTH if side > 0 else 0.0, 34])
         here = ball.place[:2].copy()
@@ -252,7 +276,10 @@ class Play:
         if ball.place[2] < BALL_RADIUS:
             ball.place[2] = BALL_RADIUS
             bounce = -0.55 * ball.velocity[2]
-            ball.velocity = np.array([*(ball.velocity[:2] * 0.82), bounce if bounce > 0.8 else 0.0])
+            rises = bounce > _LEAST_BOUNCE
+            ball.velocity = np.array([*(ball.velocity[:2] * 0.82), bounce if rises else 0.0])
+            if rises:
+                self._tell("bounce")
         if not self._out():
             return
         x, y, z = ball.place

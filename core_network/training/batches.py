@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core_network.motion import EARLIER
 from core_network.training.augment import random_view
 from core_network.training.network import normalise
 from core_network.training.stills import Still
@@ -36,27 +37,29 @@ def _one(feed: Feed, step: int) -> Batch:
     rng = np.random.default_rng([feed.seed, step])
     names = [name for name in feed.mix if feed.pools.get(name)]
     weights = np.array([feed.mix[name] for name in names])
-    images, targets = [], []
+    planes, targets = [], []
     for name in rng.choice(names, feed.size, p=weights / weights.sum()):
         pool = feed.pools[str(name)]
         still = pool[int(rng.integers(len(pool)))]
         sample = random_view(still, feed.shape[1], feed.shape[0], rng, feed.full_share)
-        images.append(sample.image)
+        planes.append(sample.planes)
         targets.append(make_targets(sample.people, sample.balls, *feed.shape))
     maps = {
         f.name: torch.from_numpy(np.stack([np.asarray(getattr(t, f.name), np.float32) for t in targets]))
         for f in fields(Targets)
     }
-    x = normalise(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2))
+    x = normalise(torch.from_numpy(np.stack(planes)).permute(0, 3, 1, 2))
     return photometric(x, rng), maps
 
 
 def photometric(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return the batch with random contrast, white balance, brightness and a little noise."""
+    """Return the batch [B, 5, H, W] with random contrast, white balance, brightness and a little noise."""
     count = len(x)
     x = x.contiguous(memory_format=torch.channels_last)
     gain = rng.uniform(0.7, 1.3, (count, 1, 1, 1)) * rng.uniform(0.9, 1.1, (count, 3, 1, 1))
-    shift = rng.uniform(-0.4, 0.4, (count, 1, 1, 1))
+    # Motion scales with contrast and does not know of brightness.
+    gain = np.concatenate([gain, np.repeat(gain.mean(1, keepdims=True), EARLIER, 1)], 1)
+    shift = rng.uniform(-0.4, 0.4, (count, 1, 1, 1)) * ([[[1.0]]] * 3 + [[[0.0]]] * EARLIER)
     x.mul_(torch.from_numpy(gain).float()).add_(torch.from_numpy(shift).float())
     if rng.random() < 0.3:
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))

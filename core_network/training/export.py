@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,12 +20,14 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from core_network.motion import PLANES
 from core_network.spec import RATES, FeatureSpec
-from core_network.training.augment import full_view
-from core_network.training.network import Architecture, CoreNetwork, ServedCore
+from core_network.training.augment import Sample, random_view
+from core_network.training.network import Architecture, CoreNetwork, ServedCore, normalise
 from core_network.training.stills import Still
 
 __all__ = ["RATE_STEPS", "export_core", "export_float", "load_trained_core"]
@@ -36,16 +37,16 @@ RATE_STEPS = dict(zip(RATES, (0.5, 0.75, 1.0, 1.6), strict=True))
 
 
 class _Frames(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, images: Sequence[NDArray[np.uint8]]) -> None:
-        self._left = iter(images)
-        self._total, self._given = len(images), 0
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._left = iter(samples)
+        self._total, self._given = len(samples), 0
 
-    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        image = next(self._left, None)
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        sample = next(self._left, None)
         self._given += 1
         if self._given % 20 == 0:
             print(f"calibrating {min(self._given, self._total)}/{self._total}", file=sys.stderr, flush=True)
-        return None if image is None else {"image": image[None]}
+        return None if sample is None else {"x": _network_input(sample)}
 
 
 def load_trained_core(checkpoint: Path) -> tuple[CoreNetwork, dict[str, Any]]:
@@ -67,7 +68,8 @@ def export_core(
 ) -> FeatureSpec:
     """Write `core.onnx` (int8) and `spec.json` to `folder` and return the spec.
 
-    `stills` calibrate the activations; the loaders never give the report split.
+    `stills` calibrate the activations, half of those without a past get one; the loaders never give the
+    report split.
     """
     height, width = shape
     with tempfile.TemporaryDirectory() as scratch:
@@ -75,22 +77,27 @@ def export_core(
         export_float(core, whole, shape)
         quant_pre_process(str(whole), str(folded), skip_symbolic_shape=True)
         graph = onnx.load(folded).graph
-        last = [node.name for node in graph.node if node.op_type == "Conv"][-1]
-        images = [full_view(still, width, height).image for still in stills]
+        bottleneck = [node for node in graph.node if {"coarse", "fine"} & set(node.input)]
+        halves = {node.output[0] for node in bottleneck}
+        bottleneck += [node for node in graph.node if halves & set(node.input)]
+        rng = np.random.default_rng(9)
+        samples = [random_view(still, width, height, rng, full_share=1.0) for still in stills]
         quantize_static(
             str(folded),
             str(small),
-            _Frames(images),
+            _Frames(samples),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=[last],
+            nodes_to_exclude=[node.name for node in bottleneck],
             op_types_to_quantize=["Conv", "Add", "Concat", "Resize", "Relu"],
         )
+        model = onnx.load(small)
+        _take_bytes(model, shape)
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(small, folder / "core.onnx.tmp")
+        onnx.save(model, folder / "core.onnx.tmp")
         os.replace(folder / "core.onnx.tmp", folder / "core.onnx")
     architecture: Architecture = core.architecture
     spec = FeatureSpec(
@@ -108,14 +115,42 @@ def export_core(
 
 
 def export_float(core: CoreNetwork, path: Path, shape: tuple[int, int] = (352, 640)) -> None:
-    """Write the float32 graph image -> latent, opset 18."""
-    image = torch.zeros((1, *shape, 3), dtype=torch.uint8)
+    """Write the float32 graph x [1, 5, H, W] (see `normalise`) -> latent; opset 18."""
     torch.onnx.export(
         ServedCore(core).eval(),
-        (image,),
+        (torch.zeros((1, PLANES, *shape)),),
         str(path),
-        input_names=["image"],
+        input_names=["x"],
         output_names=["latent"],
         opset_version=18,
         dynamo=False,
     )
+
+
+def _network_input(sample: Sample) -> NDArray[np.float32]:
+    planes = torch.from_numpy(sample.planes).permute(2, 0, 1)[None]
+    return np.ascontiguousarray(normalise(planes).numpy())
+
+
+def _take_bytes(model: onnx.ModelProto, shape: tuple[int, int]) -> None:
+    """Make the quantised graph take uint8 planes [1, H, W, 5] as they come.
+
+    The bytes are the first layer's quantised input already, and channels last is how its kernel wants them.
+    """
+    graph = model.graph
+    (quantise,) = (node for node in graph.node if node.op_type == "QuantizeLinear" and "x" in node.input)
+    (dequantise,) = (node for node in graph.node if quantise.output[0] in node.input)
+    graph.node.remove(quantise)
+    for unused in [init for init in graph.initializer if init.name in quantise.input]:
+        graph.initializer.remove(unused)
+    dequantise.input[:] = ["channels_first", "byte_scale", "byte_zero"]
+    graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array(1 / 64, np.float32), "byte_scale"),
+            numpy_helper.from_array(np.array(128, np.uint8), "byte_zero"),
+        ]
+    )
+    graph.node.insert(0, helper.make_node("Transpose", ["planes"], ["channels_first"], perm=[0, 3, 1, 2]))
+    graph.input.pop()
+    graph.input.append(helper.make_tensor_value_info("planes", TensorProto.UINT8, (1, *shape, PLANES)))
+    onnx.checker.check_model(model)

@@ -1,7 +1,7 @@
 """The core network as it trains: plain 3x3 convolutions, a small feature pyramid and a narrow bottleneck.
 
-image [B, 3, H, W]
-  stem        3 -> 16 @2 -> c4 @4
+frame [B, 5, H, W]: RGB and two grey differences, see core_network/motion.py
+  stem        5 -> 16 @2 -> c4 @4
   stages      c4 @4, c8 @8, c16 @16, c32 @32          plain conv3x3 + BN + ReLU
   pyramid     32 -> 16 -> 8, `pyramid` channels @8     top-down sums, one smoothing conv
   fine path   c4 @4 -> 16 @4, folded to 64 @8          the ball is 4 px wide: it is only seen at stride 4
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from core_network.motion import PLANES
 
 __all__ = ["LATENT_LIMIT", "Architecture", "CoreNetwork", "ProbeHeads", "ServedCore", "normalise"]
 
@@ -43,13 +45,13 @@ def _conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3, groups: i
 
 
 class CoreNetwork(nn.Module):
-    """x [B, 3, H, W] (about -2..2) -> latent [B, C, H/8, W/8] in [-LATENT_LIMIT, LATENT_LIMIT]."""
+    """x [B, 5, H, W] of `normalise` -> latent [B, C, H/8, W/8] in [-LATENT_LIMIT, LATENT_LIMIT]."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = architecture
         self.architecture = a
-        self.stem = nn.Sequential(_conv(3, a.stem, 2), _conv(a.stem, a.widths[0], 2))
+        self.stem = nn.Sequential(_conv(PLANES, a.stem, 2), _conv(a.stem, a.widths[0], 2))
         self.stages = nn.ModuleList()
         width = a.widths[0]
         for index, (out, depth) in enumerate(zip(a.widths, a.depths, strict=True)):
@@ -63,8 +65,8 @@ class CoreNetwork(nn.Module):
         self.fine = nn.Sequential(nn.Conv2d(a.widths[0], a.fine, 1), _conv(a.fine, a.fine))
         self.bottleneck = nn.Conv2d(a.pyramid + 4 * a.fine, a.channels, 1)
 
-    def shared(self, x: Tensor) -> Tensor:
-        """Return the wide features before the bottleneck, [B, pyramid + 4*fine, H/8, W/8]."""
+    def towers(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the pyramid's features [B, pyramid, H/8, W/8] and the fine path's [B, fine, H/4, W/4]."""
         levels = []
         x = self.stem(x)
         for stage in self.stages:
@@ -73,7 +75,12 @@ class CoreNetwork(nn.Module):
         top = self.laterals[2](levels[3])
         top = self.laterals[1](levels[2]) + F.interpolate(top, scale_factor=2.0, mode="nearest")
         top = self.laterals[0](levels[1]) + F.interpolate(top, scale_factor=2.0, mode="nearest")
-        return torch.cat([self.smooth(top), F.pixel_unshuffle(self.fine(levels[0]), 2)], 1)
+        return self.smooth(top), self.fine(levels[0])
+
+    def shared(self, x: Tensor) -> Tensor:
+        """Return the wide features before the bottleneck, [B, pyramid + 4*fine, H/8, W/8]."""
+        coarse, fine = self.towers(x)
+        return torch.cat([coarse, F.pixel_unshuffle(fine, 2)], 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the latent."""
@@ -114,18 +121,29 @@ class ProbeHeads(nn.Module):
 
 
 class ServedCore(nn.Module):
-    """The graph that is exported: image uint8 [1, H, W, 3] -> latent float32 [1, C, h, w]."""
+    """The same function, cheaper to run: the bottleneck as the sum of two convolutions."""
 
     def __init__(self, core: CoreNetwork) -> None:
         super().__init__()
         self.core = core
+        a = core.architecture
+        wide = core.bottleneck.weight.detach()
+        assert core.bottleneck.bias is not None
+        self.coarse = nn.Parameter(wide[:, : a.pyramid])
+        self.fine = nn.Parameter(wide[:, a.pyramid :, 0, 0].reshape(a.channels, a.fine, 2, 2))
+        self.bias = nn.Parameter(core.bottleneck.bias.detach())
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Normalise as `normalise` does and run the core."""
-        latent: Tensor = self.core(normalise(image.permute(0, 3, 1, 2)))
-        return latent
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the latent."""
+        coarse, fine = self.core.towers(x)
+        latent = F.conv2d(coarse, self.coarse, self.bias) + F.conv2d(fine, self.fine, stride=2)
+        return latent.clamp(-LATENT_LIMIT, LATENT_LIMIT)
 
 
-def normalise(image: Tensor) -> Tensor:
-    """Return pixel values 0..255 as about -2..2; division by a power of two is exact on every platform."""
-    return image.float() / 64.0 - 2.0
+def normalise(planes: Tensor) -> Tensor:
+    """Return the network's input, -2..2, of bytes [B, 5, H, W] (core_network.motion.with_motion).
+
+    Division by a power of two is exact on every platform, and makes the bytes their own int8 quantisation
+    (scale 1/64, zero point 128): the served graph takes them as they are.
+    """
+    return planes.float() / 64.0 - 2.0

@@ -1,4 +1,4 @@
-"""Labelled pictures: football, tennis and volleyball stills, badminton frames, procedural scenes.
+"""Labelled pictures: football, tennis and volleyball stills, badminton frames, procedural scenes and shots.
 
 Every loader asks `splits.csv` for each file and takes the wanted split only; asking for `report` is an error.
 Pictures are kept 1280 px wide, twice the network's input, so that zooming in shows real detail.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from core_network.motion import EARLIER
 
 __all__ = [
     "KEPT_WIDTH",
@@ -41,12 +44,27 @@ class Still:
     picture: NDArray[np.uint8] | bytes  # RGB [h, w, 3], or an encoded JPEG
     people: NDArray[np.float32] | None  # [n, 4] x0 y0 x1 y1
     balls: NDArray[np.float32] | None  # [m, 2] x y
+    earlier: tuple[bytes, ...] = ()  # the frames before, newest first, as JPEG; stills have none
 
     def pixels(self) -> NDArray[np.uint8]:
         """Return the picture, RGB [h, w, 3]."""
         if isinstance(self.picture, bytes):
-            return np.asarray(Image.open(io.BytesIO(self.picture)).convert("RGB"))
+            return _decoded(self.picture)
         return self.picture
+
+    def earlier_pixels(self) -> tuple[NDArray[np.uint8], ...]:
+        """Return the frames before, newest first, each RGB [h, w, 3]; empty for a still."""
+        return tuple(_decoded(picture) for picture in self.earlier)
+
+
+def _decoded(picture: bytes) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
+
+
+def _encoded(pixels: NDArray[np.uint8]) -> bytes:
+    target = io.BytesIO()
+    Image.fromarray(pixels).save(target, "JPEG", quality=92)
+    return target.getvalue()
 
 
 def read_splits(root: Path) -> dict[str, str]:
@@ -118,32 +136,42 @@ def load_point_stills(
 
 
 def load_badminton(root: Path, splits: Sequence[str] = ("train",), every: int = 12) -> list[Still]:
-    """Return every n-th frame of the badminton clips with its shuttle; people are not labelled."""
+    """Return every n-th frame of the badminton clips with its shuttle and the frames before it.
+
+    People are not labelled.
+    """
     stills = []
     for path in _wanted(root, "video/badminton_alenzenx/", splits):
         if path.suffix != ".mp4":
             continue
         with path.with_suffix(".csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
+        recent: deque[bytes] = deque(maxlen=EARLIER + 1)
         with av.open(str(path)) as container:
             for index, frame in enumerate(container.decode(video=0)):
-                if index % every != every // 2:
+                at = index % every - every // 2
+                if not -EARLIER <= at <= 0:
                     continue
-                picture = _kept(Image.fromarray(frame.to_ndarray(format="rgb24")))
-                row = rows[index]
-                at = (
-                    [[float(row["x"]) * picture.shape[1], float(row["y"]) * picture.shape[0]]]
-                    if row["Ball"] == "1"
-                    else []
-                )
-                stills.append(
-                    Still(f"{path.stem}:{index}", picture, None, np.array(at, np.float32).reshape(-1, 2))
-                )
+                recent.appendleft(_encoded(_kept(Image.fromarray(frame.to_ndarray(format="rgb24")))))
+                if at or len(recent) <= EARLIER:
+                    continue
+                height = round(KEPT_WIDTH * frame.height / frame.width)
+                ball = np.array(
+                    [[float(rows[index]["x"]) * KEPT_WIDTH, float(rows[index]["y"]) * height]]
+                    if rows[index]["Ball"] == "1"
+                    else [],
+                    np.float32,
+                ).reshape(-1, 2)
+                present, *past = recent
+                stills.append(Still(f"{path.stem}:{index}", present, None, ball, tuple(past)))
     return stills
 
 
 def load_procedural(folder: Path) -> list[Still]:
-    """Return the scenes that `python -m core_network.scenes` wrote to a folder, kept as JPEG bytes."""
+    """Return the scenes that `python -m core_network.scenes` wrote to a folder, kept as JPEG bytes.
+
+    Rows of shots name the frames before.
+    """
     stills = []
     with (folder / "truth.jsonl").open() as file:
         for line in file:
@@ -151,5 +179,8 @@ def load_procedural(folder: Path) -> list[Still]:
             seen = [p["box"] for p in row["players"] if p["visible"] >= LEAST_VISIBLE]
             people = np.array(seen, np.float32).reshape(-1, 4)
             balls = np.array([row["ball"][:2]] if row["ball"] else [], np.float32).reshape(-1, 2)
-            stills.append(Still(row["file"], (folder / row["file"]).read_bytes(), people, balls))
+            picture, *earlier = (
+                (folder / name).read_bytes() for name in [row["file"], *row.get("earlier", [])]
+            )
+            stills.append(Still(row["file"], picture, people, balls, tuple(earlier)))
     return stills

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from core_network.training.batches import Feed, batches
 from core_network.training.config import Stage, TrainingConfig
+from core_network.training.curves import draw_curves
 from core_network.training.memory import keep_freed_memory
 from core_network.training.network import CoreNetwork
 from core_network.training.stills import (
@@ -50,7 +51,8 @@ def load_pools(config: TrainingConfig, root: Path) -> dict[str, Sequence[Still]]
         "tennis": lambda: load_point_stills(root, "tennis_ball_yolo"),
         "volleyball": lambda: load_point_stills(root, "volleyball_ball_yolo", aspect=16 / 9),
         "badminton": lambda: load_badminton(root),
-        "procedural": lambda: load_procedural(config.procedural),
+        "procedural": lambda: [s for s in load_procedural(config.procedural) if not s.earlier],
+        "matches": lambda: [s for s in load_procedural(config.procedural) if s.earlier],
     }
     wanted = {name for stage in config.stages for name, share in stage.mix.items() if share > 0}
     if wanted - loaders.keys():
@@ -63,15 +65,18 @@ def load_pools(config: TrainingConfig, root: Path) -> dict[str, Sequence[Still]]
     return pools
 
 
-def load_holdout(root: Path) -> Sequence[Still]:
-    """Return the football stills of the validation split: they choose, they never train."""
-    return load_football(root, ("validation",))
+def load_holdout(root: Path) -> Mapping[str, Sequence[Still]]:
+    """Return football stills and badminton frames of the validation split: they choose, they never train."""
+    return {
+        "football": load_football(root, ("validation",)),
+        "badminton": load_badminton(root, ("validation",)),
+    }
 
 
 def train_core(
     config: TrainingConfig,
     pools: Mapping[str, Sequence[Still]],
-    holdout: Sequence[Still],
+    holdout: Mapping[str, Sequence[Still]],
     *,
     resume: bool = False,
 ) -> Path:
@@ -96,7 +101,10 @@ class _Run:
     """The state of a run between two steps: what a checkpoint holds."""
 
     def __init__(
-        self, config: TrainingConfig, pools: Mapping[str, Sequence[Still]], holdout: Sequence[Still]
+        self,
+        config: TrainingConfig,
+        pools: Mapping[str, Sequence[Still]],
+        holdout: Mapping[str, Sequence[Still]],
     ) -> None:
         self.config, self.pools, self.holdout = config, pools, holdout
         config.output.mkdir(parents=True, exist_ok=True)
@@ -221,9 +229,12 @@ class _Run:
             people, ball = self.average.probes(latent.round() if stage.rate_weight else latent)
             return people, ball
 
-        found = validate(maps, self.holdout, self.config.input)
-        entry = {"step": self.step, "stage": stage.name, **{name: round(v, 4) for name, v in found.items()}}
+        entry: dict[str, Any] = {"step": self.step, "stage": stage.name}
+        for source, stills in self.holdout.items():
+            found = validate(maps, stills, self.config.input)
+            entry[source] = {name: round(v, 4) for name, v in found.items()}
         self.record["validation"].append(entry)
+        draw_curves(self.record, self.config.output / "curves.png")
         print(f"validation: {json.dumps(entry)}", file=sys.stderr, flush=True)
 
 

@@ -66,7 +66,7 @@ class Trainee(nn.Module):
             wide = F.layer_norm(wide, wide.shape[-1:]).permute(0, 3, 1, 2)
         kept = self.keeper(received)
         imitation = F.mse_loss(kept[:, :-3], wide)
-        reconstruction = F.mse_loss(kept[:, -3:], F.avg_pool2d(x, 8))
+        reconstruction = F.mse_loss(kept[:, -3:], F.avg_pool2d(x[:, :3], 8))
         loss = (
             loss
             + stage.rate_weight * kilobytes

@@ -51,14 +51,15 @@ def decode_balls(maps: Tensor, count: int = 3) -> NDArray[np.float64]:
 
 @torch.no_grad()
 def validate(run: Maps, stills: Sequence[Still], shape: tuple[int, int]) -> dict[str, float]:
-    """Return ap50, ap75, recall and the ball's best F1 with its threshold; `run` maps an input to probe maps.
+    """Return what the labels allow: ap50, ap75 and recall of people, the ball's best F1 with its threshold.
 
-    The ball radius is 12 px at 1920 px wide, which is 4 px of a 640 px wide input.
+    `run` maps an input to probe maps. The ball radius is 12 px at 1920 px wide, which is 4 px of a
+    640 px wide input.
     """
     people, boxes, points, balls = [], [], [], []
     for still in stills:
         sample = full_view(still, shape[1], shape[0])
-        x = normalise(torch.from_numpy(sample.image).permute(2, 0, 1)[None]).contiguous(
+        x = normalise(torch.from_numpy(sample.planes).permute(2, 0, 1)[None]).contiguous(
             memory_format=torch.channels_last
         )
         people_maps, ball_maps = run(x)
@@ -68,19 +69,20 @@ def validate(run: Maps, stills: Sequence[Still], shape: tuple[int, int]) -> dict
         if sample.balls is not None:
             points.append(decode_balls(ball_maps[0].float())[:1])
             balls.append(sample.balls)
-    ap50, recall = average_precision(people, boxes, 0.5)
-    ap75, _ = average_precision(people, boxes, 0.75)
-    radius = 12 * shape[1] / 1920
-    best = max(
-        ((ball_score(points, balls, radius, t), t) for t in np.arange(0.05, 0.95, 0.05)),
-        key=lambda s: s[0].f1,
-    )
-    return {
-        "ap50": ap50,
-        "ap75": ap75,
-        "recall": recall,
-        "ball_f1": best[0].f1,
-        "ball_recall": best[0].recall,
-        "ball_precision": best[0].precision,
-        "ball_threshold": float(best[1]),
-    }
+    found: dict[str, float] = {}
+    if boxes:
+        found["ap50"], found["recall"] = average_precision(people, boxes, 0.5)
+        found["ap75"], _ = average_precision(people, boxes, 0.75)
+    if balls:
+        radius = 12 * shape[1] / 1920
+        best, threshold = max(
+            ((ball_score(points, balls, radius, t), t) for t in np.arange(0.05, 0.95, 0.05)),
+            key=lambda s: s[0].f1,
+        )
+        found |= {
+            "ball_f1": best.f1,
+            "ball_recall": best.recall,
+            "ball_precision": best.precision,
+            "ball_threshold": float(threshold),
+        }
+    return found

@@ -6,9 +6,12 @@ import contextlib
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import av
 
 from evaluation.bench.figure import Figure, NotMeasured
 from evaluation.bench.pipeline import real_clip
@@ -17,12 +20,29 @@ from evaluation.numbered_server import RECORDER
 from task_heads.registry import Registry
 from viewer.vendor_files import WebRuntimeError, install_web_runtime
 
-__all__ = ["measure", "percentile_95"]
+__all__ = ["Shown", "compared", "measure", "percentile_95"]
 
-_SHOWN_FRAMES = 560
+_COMPARED = 520
 _JOINS = 20
+_HEAD_FRAMES = 120
 _WASM_LIMIT_MS = 12.0
-_PATIENCE_S = 120.0
+_PATIENCE_S = 75.0
+_STEP_S = 2.0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A frame that the player said is on the screen, and what the screen showed at that moment."""
+
+    number: int | None
+    """In the payload that the page paired with this frame; None without features."""
+    timestamp: int
+    """RTP timestamp of the frame."""
+    late: bool
+    picture_timestamp: int
+    """RTP timestamp of the picture that was looked at: on a busy page it can be a later one."""
+    burnt: int
+    """Number that this picture showed."""
 
 
 def measure(root: Path | None) -> list[Figure]:
@@ -34,24 +54,32 @@ def measure(root: Path | None) -> list[Figure]:
     except (ChromiumError, WebRuntimeError) as error:
         raise NotMeasured(str(error)) from error
     heads = Registry().names()
+    figures = [_source(clip)]
     with Chromium(executable) as browser:
         with _server(clip, 0.0) as url:
-            figures = _pairing(_watched(browser, url, heads), "without loss", "", 0.99)
+            figures += _pairing(*_watched(browser, url, heads, "without loss"), "without loss", "", 0.99)
             figures += _joins(browser, url, heads)
-            for head in heads:
-                _watched(browser, url, [head], 150)
-                figures.append(
-                    Figure(
-                        f"{head}_wasm_ms",
-                        f"`{head}` in WASM, one thread, median",
-                        browser.stats()["head_ms"],
-                        "ms",
-                        at_most=_WASM_LIMIT_MS,
-                    )
-                )
+            figures += [_head_time(browser, url, head) for head in heads]
         with _server(clip, 0.01) as url:
-            figures += _pairing(_watched(browser, url, heads), "at 1 % packet loss", "_lossy", 0.9)
+            lossy = _watched(browser, url, heads, "at 1 % packet loss")
+            figures += _pairing(*lossy, "at 1 % packet loss", "_lossy", 0.9)
     return figures
+
+
+def _say(what: str) -> None:
+    print(f"browser: {what}", file=sys.stderr, flush=True)
+
+
+def _source(clip: Path) -> Figure:
+    with av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        size = f"{stream.codec_context.width}x{stream.codec_context.height}"
+        return Figure(
+            "source_fps",
+            f"source: {clip.parent.name}/{clip.name}, {size}",
+            float(stream.average_rate or 0),
+            "fps",
+        )
 
 
 @contextlib.contextmanager
@@ -70,32 +98,57 @@ def _open(browser: Chromium, url: str, heads: Sequence[str]) -> None:
     browser.until("window.recorded.length > 0", 30)
 
 
-def _watched(
-    browser: Chromium, url: str, heads: Sequence[str], count: int = _SHOWN_FRAMES
-) -> list[dict[str, Any]]:
-    """Return `count` shown frames after every head has begun to run."""
+def _watched(browser: Chromium, url: str, heads: Sequence[str], when: str) -> tuple[list[Shown], float]:
+    """Watch with every head running until enough numbers were compared; the frames shown, and the seconds."""
     _open(browser, url, heads)
     for head in heads:
-        browser.until(f"document.querySelector('.head[data-name=\"{head}\"]')?.dataset.state === 'on'", 30)
+        browser.until(f"document.querySelector('.head[data-name=\"{head}\"]')?.dataset.state === 'on'", 60)
     browser.evaluate("window.recorded.length = 0")
-    browser.until(f"window.recorded.length >= {count}", _PATIENCE_S)
-    return list(browser.evaluate("window.recorded"))
+    begun = time.monotonic()
+    shown: list[Shown] = []
+    while len(compared(shown)) < _COMPARED and time.monotonic() - begun < _PATIENCE_S:
+        time.sleep(_STEP_S)
+        # Taken out of the page, where they would pile up with all their results.
+        shown += [Shown(*row) for row in browser.evaluate(_TAKE)]
+        _say(f"{when}: {len(shown)} frames shown, {len(compared(shown))} of {_COMPARED} numbers compared")
+    return shown, time.monotonic() - begun
 
 
-def _pairing(shown: list[dict[str, Any]], when: str, suffix: str, with_features: float) -> list[Figure]:
-    paired = [frame for frame in shown if frame["number"] is not None]
-    # A starved page may see the video move on before the recorder has looked: those pictures prove nothing.
-    compared = [frame for frame in paired if frame["pictureTimestamp"] == frame["rtpTimestamp"]]
-    wrong = sum(frame["number"] != frame["burnt"] for frame in compared)
-    late = sum(frame["late"] for frame in paired)
+_TAKE = """window.recorded.splice(0).map((shown) =>
+  [shown.number, shown.rtpTimestamp, shown.late, shown.pictureTimestamp, shown.burnt])"""
+
+
+def compared(shown: Sequence[Shown]) -> list[tuple[int, int]]:
+    """Return (number in the payload, number on the screen) of every picture whose frame had features.
+
+    The picture is looked at a moment after the player spoke, and may be the next one by then: its number is
+    held against the payload that the player paired with that one. Each picture counts once.
+    """
+    paired = {frame.timestamp: frame.number for frame in shown if frame.number is not None}
+    looked_at = {frame.picture_timestamp: frame.burnt for frame in shown}
+    return [(paired[timestamp], number) for timestamp, number in looked_at.items() if timestamp in paired]
+
+
+def _pairing(
+    shown: list[Shown], seconds: float, when: str, suffix: str, with_features: float
+) -> list[Figure]:
+    paired = [frame for frame in shown if frame.number is not None]
+    numbers = compared(shown)
+    late = sum(frame.late for frame in paired)
     return [
         Figure(f"shown{suffix}", f"frames shown {when}", len(shown)),
-        Figure(f"compared{suffix}", "of these, numbers compared", len(compared), at_least=500),
-        Figure(f"wrong{suffix}", "of these, with another frame's features", wrong, at_most=0),
+        Figure(f"shown_fps{suffix}", "frames shown per second", len(shown) / seconds, "fps"),
+        Figure(f"compared{suffix}", "of these, numbers compared", len(numbers), at_least=500),
+        Figure(
+            f"wrong{suffix}",
+            "of these, with another frame's features",
+            sum(payload != screen for payload, screen in numbers),
+            at_most=0,
+        ),
         Figure(
             f"with_features{suffix}",
             f"shown with features, {when}",
-            100 * len(paired) / len(shown),
+            100 * len(paired) / max(len(shown), 1),
             "%",
             at_least=100 * with_features,
         ),
@@ -103,14 +156,25 @@ def _pairing(shown: list[dict[str, Any]], when: str, suffix: str, with_features:
     ]
 
 
+def _head_time(browser: Chromium, url: str, head: str) -> Figure:
+    _say(f"{head} alone")
+    _open(browser, url, [head])
+    with_result = f"window.recorded.filter((shown) => shown.results.length).length >= {_HEAD_FRAMES}"
+    browser.until(with_result, _PATIENCE_S)
+    ms = browser.evaluate(f"Number(document.querySelector('.head[data-name=\"{head}\"]').dataset.ms)")
+    title = f"`{head}` in WASM, one thread, median"
+    return Figure(f"{head}_wasm_ms", title, ms, "ms", at_most=_WASM_LIMIT_MS)
+
+
 def _joins(browser: Chromium, url: str, heads: Sequence[str]) -> list[Figure]:
     joins, overlays = [], []
-    for _ in range(_JOINS):
+    for count in range(_JOINS):
         _open(browser, url, heads)
         browser.until("document.querySelector('[data-stat=first_overlay_ms]').textContent > 0", 30)
         figures = browser.stats()
         joins.append(figures["join_ms"])
         overlays.append(figures["first_overlay_ms"])
+        _say(f"join {count + 1} of {_JOINS}: {joins[-1]:.0f} ms, first overlay {overlays[-1]:.0f} ms")
     return [
         Figure(
             "join_ms",

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import statistics
-import time
-from itertools import islice
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core_network.catalogue import default_core
-from core_network.prepare import View
 from evaluation.bench.figure import Figure
 from evaluation.bench.pipeline import real_clip
-from stream.programme import FeatureEncoder
-from stream.source import open_source
+from evaluation.decoded import decoded_frames, heads_on
 from task_heads.registry import Registry
-from task_heads.runner import HeadRunner
 
 __all__ = ["PYTHON_LIMIT_MS", "measure"]
 
@@ -25,46 +17,24 @@ PYTHON_LIMIT_MS = 3.0
 _FRAMES = 150
 _WARM_UP = 10
 
-Seen = tuple[NDArray[np.float32], NDArray[np.float32]]
-
 
 def measure(root: Path | None) -> list[Figure]:
-    """Run each built-in head over successive decoded frames of the real clip, one thread, state and all."""
-    spec = default_core().spec
-    clip = real_clip(root)
-    frames = _decoded_frames(clip)
+    """Run the built-in heads over successive decoded frames of the real clip, one thread, state and all."""
+    core = default_core()
+    names = Registry(installed=False).names()
+    # All frames first: the core's run would leave the caches cold for the heads.
+    frames = list(decoded_frames(str(real_clip(root)), core, last=_FRAMES - 1))
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for _, outcomes in heads_on(iter(frames), core, names):
+        for name, outcome in outcomes.items():
+            times[name].append(outcome.ms)
     return [
         Figure(
             f"{name}_ms",
             f"`{name}` in Python, median",
-            _median_ms(HeadRunner(Registry().get(name).folder, spec), frames),
+            statistics.median(times[name][_WARM_UP:]),
             "ms",
             at_most=PYTHON_LIMIT_MS,
         )
-        for name in Registry().names()
+        for name in names
     ]
-
-
-def _decoded_frames(clip: Path) -> list[Seen]:
-    """Return features [1, C, H, W] and view [6] of the clip's first frames, as a viewer decodes them."""
-    encoder = FeatureEncoder(default_core(), rate="default")
-    spec = encoder.spec
-    seen = []
-    with open_source(str(clip)) as source:
-        for frame in islice(source, _FRAMES):
-            latent, _ = encoder.latent(encoder.prepare(frame)[0])
-            features = spec.dequantise(spec.quantise(latent, "default"), "default")
-            view = View.letterbox(
-                frame.source_width, frame.source_height, spec.input_width, spec.input_height
-            )
-            seen.append((features, view.as_array()))
-    return seen
-
-
-def _median_ms(head: HeadRunner, frames: list[Seen]) -> float:
-    times = []
-    for features, view in frames:
-        started = time.perf_counter()
-        head.run(features, view, 1 / 30)
-        times.append((time.perf_counter() - started) * 1000)
-    return statistics.median(times[_WARM_UP:])

@@ -82,7 +82,7 @@ def _fit_tables(core: Core, root: Path) -> None:
     shots = []
     with Progress("frames for the entropy tables") as progress:
         for shot in train_shots(root, spec.input_width, spec.input_height):
-            shots.append([encoder.latent(image) for image in shot])
+            shots.append([encoder.latent(image, fresh=not at) for at, image in enumerate(shot)])
             progress.show(sum(map(len, shots)))
     print("fitting entropy tables", file=sys.stderr, flush=True)
     tables = fit_tables(

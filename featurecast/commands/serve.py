@@ -36,6 +36,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="F", type=Path, help="YAML file, see configs/serve.yaml")
     parser.add_argument("--host", metavar="H", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", metavar="P", type=int, help="port to listen on (8080)")
+    parser.add_argument(
+        "--heads-folder",
+        metavar="DIR",
+        dest="heads",
+        type=Path,
+        help="folder of further heads, one folder each; they may come and go while the server runs",
+    )
+    parser.add_argument(
+        "--head", metavar="DIR", type=Path, action="append", default=[], help="one further head's folder"
+    )
     parser.add_argument("--rate", choices=RATES, help="how finely features are coded (default)")
 
 
@@ -46,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise Refusal("the web runtime of the player is missing: python -m viewer.vendor_files")
     core = default_core()
     with refuse(HeadError):
-        heads = HeadShelf(Registry(heads_folder=config.heads), core.spec)
+        registry = Registry(folders=arguments.head, heads_folder=config.heads)
+    heads = HeadShelf(registry, core.spec)
     broadcast = _broadcast(config, core)
     with refuse(SourceError):
         broadcast.open()

@@ -30,6 +30,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mot", metavar="F.txt", type=Path, help="write MOT lines (one head with ids)")
     parser.add_argument("--video", metavar="F.mp4", type=Path, help="write the video with the overlay drawn")
+    parser.add_argument(
+        "--stats", metavar="F.csv|F.json", type=Path, help="write every head's statistics, one row per value"
+    )
+    parser.add_argument(
+        "--tracking", metavar="F.xml", type=Path,
+        help="write tracking data (FIFA EPTS: F.xml and F.txt; one head with ids and teams)",
+    )  # fmt: skip
     parser.add_argument("--frames", metavar="N", type=_positive, help="stop after N frames")
     parser.add_argument("--all", action="store_true", help="keep results below the display threshold")
     parser.add_argument(
@@ -55,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
             results=arguments.results,
             mot=arguments.mot,
             video=arguments.video,
+            stats=arguments.stats,
+            tracking=arguments.tracking,
             frames=arguments.frames,
             keep_all=arguments.all,
             on_progress=progress.show,

@@ -209,18 +209,15 @@ class _Passes:
 
     def coded(self, coding: Coding, *, key: bool) -> _Coded:
         """Return the coded symbols and how they were coded."""
-        clusters, stride = coding.clusters[key], coding.stride
-        entries = [
-            clusters[kind].take(contexts) * stride + symbols for kind, contexts, symbols in self._passes
-        ]
+        rows = coding.rows[key]
+        entries = [rows[kind].take(contexts) + symbols for kind, contexts, symbols in self._passes]
         count = sum(map(len, entries))
         lanes = _lanes_for(count)
         # The tail is as long as it takes to fill the start states of the lanes that do not code it.
         bits_behind = coding.bits.take(np.concatenate(entries)[::-1]).cumsum()
         wanted = rans.WORD_BITS * (lanes - rans.tail_lanes(lanes))
         split = max(0, count - 1 - int(np.searchsorted(bits_behind, wanted)))
-        passes = [(coding.frequency.take(entry), coding.start.take(entry)) for entry in entries]
-        return _Coded(rans.encode(passes, lanes, split), lanes, split)
+        return _Coded(rans.encode(entries, coding.symbols, lanes, split), lanes, split)
 
 
 def _lanes_for(symbols: int) -> int:
@@ -237,12 +234,11 @@ def _decode_values(
     reference: Reference | None,
 ) -> NDArray[np.int8]:
     coding = tables.coding
-    clusters = coding.clusters[reference is None]
+    slots = coding.first_slots[reference is None]
     decoder = rans.Decoder(coded, fields.lanes, fields.split)
 
     def read(kind: Kind, contexts: Indices, symbols: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-        base = clusters[kind].take(contexts) << rans.PRECISION
-        return coding.slot_symbol.take(decoder.read(base, coding.slots))
+        return coding.slot_symbol.take(decoder.read(slots[kind].take(contexts), coding.slots))
 
     values = walk(grid, spec.symbol_max, reference, read, None)
     decoder.finish()

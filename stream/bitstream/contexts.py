@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.bitstream.errors import Malformed
-from stream.bitstream.grid import GROUP, POPULATION, Grid
+from stream.bitstream.grid import GROUP, Grid, population
 
 __all__ = ["Kind", "Reference", "SymbolCoder", "Truth", "context_counts", "walk"]
 
@@ -42,14 +42,15 @@ def _bins(*edges: int, first: int = 0, last: int) -> Indices:
 
 
 # Bins of counts: coded cells around a block, non-zero symbols of a block, non-zero channels so far, non-zero
-# neighbours, misses of the reference. A pair is for the two halves.
+# neighbours, misses of the reference. A pair is for the two halves. A bin is stored times what it counts in a
+# context, so that contexts are sums of what is looked up.
 _NEAR = 1 + _bins(1, 2, 3, 5, 7, last=8)
-_STRENGTH = _bins(3, 8, 18, last=4 * 255)
-_SEEN = _bins(1, 3, last=255)
-_FULLNESS = _bins(2, 5, 9, last=255)
-_AROUND = (_bins(1, 3, 6, last=16), _bins(1, 3, 6, 11, last=32))
+_STRENGTH = 7 * _bins(3, 8, 18, last=4 * 255)
+_SEEN = 17 * _bins(1, 3, last=255)
+_FULLNESS = 10 * _bins(2, 5, 9, last=255)
+_AROUND = (10 * _bins(1, 3, 6, last=16), 10 * _bins(1, 3, 6, 11, last=32))
 _MISSES = (6 + _bins(1, 2, 4, last=1100), _bins(1, 2, 4, 7, 11, last=1100))
-_WRONG = _bins(1, 3, 6, last=255)
+_WRONG = 5 * _bins(1, 3, 6, last=255)
 # Bins of sums of neighbouring values, each clipped to +-2.
 _LEAN = 1 + _bins(-5, -2, -1, 0, 1, 2, 3, 6, first=-8, last=8)
 _LEAN_BOTH = (_bins(-1, 0, 1, 2, first=-8, last=8), _bins(-3, 0, 1, 4, first=-16, last=16))
@@ -92,17 +93,21 @@ class Reference:
         """Derive it from the key's values [C, cells]."""
         self.values = values
         self.patterns = grid.patterns(values)
-        population = POPULATION[self.patterns]
-        total = population.sum(axis=0)
-        self.around = grid.around(population.astype(np.int8))
+        populations = population(self.patterns)
+        total = populations.sum(axis=0, dtype=np.int16)
+        self.around = grid.around(populations)
         live = (total > 0).astype(np.uint8)
         self.blocks = tuple(
             _block_patterns(grid, live, origins).astype(np.int64) * 28
-            + _STRENGTH[total[origins + grid.block_cells].sum(axis=0)] * 7
+            + _STRENGTH[total[origins + grid.block_cells].sum(axis=0)]
             for origins in grid.blocks
         )
+        # What is already known of the contexts of groups, for either half, and of values.
+        self.groups = (np.arange(grid.groups)[:, None] * 16 + self.patterns) * 50
+        self.even_groups = self.groups + _AROUND[0].take(self.around)
+        coarse = np.arange(grid.channels, dtype=np.int32)[:, None] * 7 + 3 + np.clip(values, -3, 3)
         # Flat: what is looked up here are single symbols, one by one.
-        self.clipped = np.clip(values, -3, 3).reshape(-1)
+        self.coarse_values = (coarse * 20).reshape(-1)
         self.lean = grid.around(np.clip(values, -2, 2)).reshape(-1)
 
 
@@ -133,7 +138,7 @@ def _walk_blocks(
         contexts = np.zeros(len(origins), np.int64)
         if half:
             near = coded[origins + grid.touching].sum(axis=0)
-            contexts = 1 + near.astype(np.int64) if reference is None else _NEAR[near]
+            contexts = 1 + near.astype(np.int64) if reference is None else _NEAR.take(near)
         if reference is not None:
             contexts = contexts + reference.blocks[half]
         symbols = code(Kind.BLOCK, contexts, None if known is None else _block_patterns(grid, known, origins))
@@ -153,7 +158,7 @@ def _walk_groups(
     shape = (grid.groups, grid.cells)
     patterns = np.zeros(shape, np.uint8) if reference is None else reference.patterns.copy()
     for half, cells in enumerate(halves):
-        known = [None] * grid.groups if truth is None else list(truth.patterns[:, cells])
+        known = [None] * grid.groups if truth is None else list(truth.patterns.take(cells, axis=1))
         if reference is None:
             found = _key_groups(grid, patterns, code, known, cells, half)
         else:
@@ -172,17 +177,14 @@ def _key_groups(
 ) -> NDArray[np.uint8]:
     """Contexts: the group before, how much there is in all groups before, what most neighbours have."""
     found = np.zeros((grid.groups, len(cells)), np.uint8)
-    most = np.zeros(found.shape, np.int64)
-    if half:
-        a, b, c, d = (patterns[:, cells + offset] for offset in grid.neighbours)
-        most += 1 + (a & b | c & d | (a | b) & (c | d))
-    seen = np.zeros(len(cells), np.int16)
+    base = np.arange(grid.groups)[:, None] * (16 * 51)
+    base = base + (1 + grid.usual(patterns).take(cells, axis=1) if half else np.zeros(found.shape, np.int64))
+    seen = np.zeros(len(cells), np.uint8)
     before = np.zeros(len(cells), np.int64)
     for group, symbols in enumerate(known):
-        contexts = ((group * 16 + before) * 3 + _SEEN[seen]) * 17 + most[group]
-        found[group] = code(Kind.GROUP, contexts, symbols)
+        found[group] = code(Kind.GROUP, base[group] + before * 51 + _SEEN.take(seen), symbols)
         before = found[group].astype(np.int64)
-        seen += POPULATION[before]
+        seen += population(found[group])
     return found
 
 
@@ -197,20 +199,19 @@ def _delta_groups(
 ) -> NDArray[np.uint8]:
     """Contexts: the reference's group, how much is around it, how many channels the reference has missed."""
     found = np.zeros((grid.groups, len(cells)), np.uint8)
-    expected = reference.patterns[:, cells]
-    around = reference.around[:, cells]
-    misses = np.zeros(len(cells), np.int64)
+    expected = reference.patterns.take(cells, axis=1)
     weight = 1 + half
     if half:
-        beside = cells + grid.neighbours
-        around = around + POPULATION[patterns[:, beside]].sum(axis=1)
-        wrong = POPULATION[patterns[:, beside] ^ reference.patterns[:, beside]].sum(axis=(0, 1))
-        misses += wrong // 2
-    coarse = np.arange(grid.groups)[:, None] * 16 + expected
-    base = (coarse * 5 + _AROUND[half][around]) * 10
+        around = (reference.around + grid.around(population(patterns))).take(cells, axis=1)
+        base = reference.groups.take(cells, axis=1) + _AROUND[1].take(around)
+        wrong = population(patterns ^ reference.patterns).sum(axis=0, dtype=np.int16)
+        misses = grid.around(wrong[None])[0].take(cells) >> 1
+    else:
+        base = reference.even_groups.take(cells, axis=1)
+        misses = np.zeros(len(cells), np.int16)
     for group, symbols in enumerate(known):
-        found[group] = code(Kind.GROUP, base[group] + _MISSES[half][misses], symbols)
-        misses += weight * POPULATION[found[group] ^ expected[group]]
+        found[group] = code(Kind.GROUP, base[group] + _MISSES[half].take(misses), symbols)
+        misses += weight * population(found[group] ^ expected[group])
     return found
 
 
@@ -226,34 +227,41 @@ def _walk_values(
     if reference is None:
         values = np.zeros((grid.channels, grid.cells), np.int8)
     else:
-        values = reference.values.copy()
-        values[:, np.concatenate(halves)] = 0
+        kept = np.ones(grid.cells, np.int8)
+        kept[np.concatenate(halves)] = 0
+        values = reference.values * kept
     flat = values.reshape(-1)
     of_symbol = np.array([value for value in range(-symbol_max, symbol_max + 1) if value], np.int8)
     for half, cells in enumerate(halves):
-        here = patterns[:, cells]
-        channel, column = (
-            (here[:, None] >> np.arange(GROUP, dtype=np.uint8)[:, None] & 1)
-            .reshape(grid.groups * GROUP, -1)
-            .nonzero()
-        )
+        here = patterns.take(cells, axis=1)
+        channel, column = _live(here).nonzero()
         if len(channel) and channel[-1] >= grid.channels:
             raise Malformed("a value in a channel that is not there")
-        at = channel * grid.cells + cells[column]
-        lean = np.clip(flat[at + grid.neighbours], -2, 2).sum(axis=0) if half else 0
+        at = channel * grid.cells + cells.take(column)
+        lean = grid.around(np.clip(values, -2, 2)).reshape(-1).take(at) if half else np.int8(0)
         if reference is None:
-            fullness = _FULLNESS[POPULATION[here].sum(axis=0)]
-            contexts = (channel * 4 + fullness[column]) * 10 + (_LEAN[lean + 8] if half else 0)
+            fullness = _FULLNESS.take(population(here).sum(axis=0))
+            contexts = channel * 40 + fullness.take(column)
+            if half:
+                contexts += _LEAN.take(lean + 8)
         else:
-            wrong = _WRONG[POPULATION[here ^ reference.patterns[:, cells]].sum(axis=0)]
-            lean_both = _LEAN_BOTH[half][lean + reference.lean[at] + (16 if half else 8)]
-            contexts = ((channel * 7 + 3 + reference.clipped[at]) * 4 + wrong[column]) * 5 + lean_both
+            missed = population(here ^ reference.patterns.take(cells, axis=1)).sum(axis=0)
+            contexts = reference.coarse_values.take(at) + _WRONG.take(missed).take(column)
+            contexts += _LEAN_BOTH[half].take(reference.lean.take(at) + lean + (16 if half else 8))
         known = None
         if truth is not None:
-            value = truth.values.reshape(-1)[at].astype(np.int16)
+            value = truth.values.reshape(-1).take(at).astype(np.int16)
             known = (value + symbol_max - (value > 0)).astype(np.uint8)
-        flat[at] = of_symbol[code(Kind.VALUE, contexts, known)]
+        flat[at] = of_symbol.take(code(Kind.VALUE, contexts, known))
     return values
+
+
+def _live(patterns: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return whether each channel [4 * groups, cells] of patterns [groups, cells] is not zero."""
+    groups, cells = patterns.shape
+    bits = patterns[:, None] & (1 << np.arange(GROUP, dtype=np.uint8))[:, None]
+    live: NDArray[np.bool_] = bits.reshape(groups * GROUP, cells) != 0
+    return live
 
 
 def _block_patterns(grid: Grid, live: NDArray[np.uint8], origins: Indices) -> NDArray[np.uint8]:

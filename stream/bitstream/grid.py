@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GROUP", "POPULATION", "Grid", "grid_of"]
+__all__ = ["GROUP", "Grid", "grid_of", "population"]
 
 GROUP = 4
 """Channels per group; a group's zero pattern is one symbol."""
-POPULATION = np.array([bin(pattern).count("1") for pattern in range(1 << GROUP)], np.int16)
-"""How many channels of a pattern are not zero."""
+
+Count = TypeVar("Count", np.int8, np.uint8, np.int16)
 
 _CELLS_OF_BLOCK = ((0, 0), (0, 1), (1, 0), (1, 1))
 _TOUCHING = ((-1, 0), (-1, 1), (2, 0), (2, 1), (0, -1), (1, -1), (0, 2), (1, 2))
-_NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
 class Grid:
@@ -39,7 +39,6 @@ class Grid:
         self.blocks = (origins[~odd], origins[odd])
         self.block_cells = self._offsets(_CELLS_OF_BLOCK)
         self.touching = self._offsets(_TOUCHING)
-        self.neighbours = self._offsets(_NEIGHBOURS)
         inside = np.zeros((rows + 2, self.pitch), bool)
         inside[1 : self.height + 1, 1 : self.width + 1] = True
         self.outside = ~inside.ravel()
@@ -72,15 +71,37 @@ class Grid:
             patterns |= quads[:, bit] << bit
         return patterns
 
-    def around(self, laid: NDArray[np.int8]) -> NDArray[np.int8]:
+    def around(self, laid: NDArray[Count]) -> NDArray[Count]:
         """Return the sums over the four neighbours of each cell of [.., cells]; 0 in the border rows."""
         sums = np.zeros_like(laid)
-        pitch = self.pitch
-        inner = sums[:, pitch:-pitch]
-        np.add(laid[:, : -2 * pitch], laid[:, 2 * pitch :], out=inner)
-        inner += laid[:, pitch - 1 : -pitch - 1]
-        inner += laid[:, pitch + 1 : laid.shape[1] - pitch + 1]
+        inner = sums[:, self.pitch : -self.pitch]
+        above, below, before, after = self._beside(laid)
+        np.add(above, below, out=inner)
+        inner += before
+        inner += after
         return sums
+
+    def usual(self, patterns: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the bits that at least two neighbours of each cell of [.., cells] have set."""
+        usual = np.zeros_like(patterns)
+        above, below, before, after = self._beside(patterns)
+        usual[:, self.pitch : -self.pitch] = (
+            above & below | before & after | (above | below) & (before | after)
+        )
+        return usual
+
+    def _beside(self, laid: NDArray[Count]) -> tuple[NDArray[Count], ...]:
+        """Return the four neighbours of all cells but those of the first and last row."""
+        pitch, cells = self.pitch, self.cells
+        firsts = (0, 2 * pitch, pitch - 1, pitch + 1)
+        return tuple(laid[:, first : first + cells - 2 * pitch] for first in firsts)
+
+
+def population(patterns: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return how many channels of each pattern are not zero."""
+    pairs = patterns - (patterns >> 1 & 5)
+    counts: NDArray[np.uint8] = (pairs & 3) + (pairs >> 2)
+    return counts
 
 
 @lru_cache(maxsize=8)

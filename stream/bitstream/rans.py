@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 
 from stream.bitstream.errors import Malformed
 
-__all__ = ["LANES", "MAX_STEPS", "PRECISION", "TOTAL", "WORD_BITS", "Decoder", "encode", "tail_lanes"]
+__all__ = [
+    "LANES",
+    "MAX_STEPS",
+    "PRECISION",
+    "TOTAL",
+    "WORD_BITS",
+    "Decoder",
+    "Symbols",
+    "encode",
+    "tail_lanes",
+]
 
 PRECISION = 12
 TOTAL = 1 << PRECISION
@@ -38,25 +48,39 @@ def tail_lanes(lanes: int) -> int:
     return max(1, lanes >> 2)
 
 
-def encode(passes: list[tuple[Numbers, Numbers]], lanes: int, split: int) -> bytes:
-    """Return the coded passes, each (frequencies, first slots) of its symbols in coding order.
+class Symbols:
+    """What encoding needs to know of every symbol that a pass may name by its index; made once per tables."""
+
+    def __init__(self, frequency: Numbers, start: Numbers) -> None:
+        """`frequency` and `start`: of each symbol, out of 4096, and its first slot."""
+        # One more symbol is certain: it changes no state, and fills what a pass leaves of its last step.
+        self.certain = len(frequency)
+        self.frequency = np.append(frequency, TOTAL).astype(np.uint32)
+        self.start = np.append(start, 0).astype(np.uint32)
+        # x // f * TOTAL + x % f + start = x + x // f * stretch + start, with one division.
+        self.stretch = np.uint32(TOTAL) - self.frequency
+        self.most = (self.frequency << np.uint32(32 - PRECISION)) - np.uint32(1)
+
+
+def encode(passes: list[NDArray[np.int64]], symbols: Symbols, lanes: int, split: int) -> bytes:
+    """Return the coded passes, each the indices of its symbols in coding order.
 
     The symbols after the first `split` are the tail.
     """
     few = tail_lanes(lanes)
     main, tail = [], []
-    for frequency, start in passes:
-        main.append(_steps(frequency[:split], start[:split], lanes))
-        tail.append(_steps(frequency[split:], start[split:], few))
-        split = max(0, split - len(frequency))
+    for indices in passes:
+        main.append(indices[:split])
+        tail.append(indices[split:])
+        split = max(0, split - len(indices))
     state = np.full(few, _LOW, np.uint32)
-    words = _push(state, tail)
+    words = _push(state, _steps(tail, symbols.certain, few), symbols)
     # The words that are read last ride in the lanes that only now come into being.
     riding = min(len(words), lanes - few)
     seeds = np.zeros(lanes - few, np.uint32)
     seeds[:riding] = words[len(words) - riding :]
     state = np.concatenate([state, seeds + np.uint32(_LOW)])
-    head = _push(state, main)
+    head = _push(state, _steps(main, symbols.certain, lanes), symbols)
     return _pack_states(state) + np.concatenate([head, words[: len(words) - riding]]).astype("<u2").tobytes()
 
 
@@ -137,46 +161,56 @@ class Decoder:
         return read
 
 
-def _steps(frequency: Numbers, start: Numbers, lanes: int) -> tuple[Numbers, Numbers]:
-    """Return both [steps, lanes]; what fills the last step is a certain symbol, which changes no state."""
-    steps = -(-len(frequency) // lanes)
-    full = np.full(steps * lanes, TOTAL, np.uint32)
-    full[: len(frequency)] = frequency
-    begin = np.zeros(steps * lanes, np.uint32)
-    begin[: len(start)] = start
-    return full.reshape(steps, lanes), begin.reshape(steps, lanes)
+def _steps(passes: list[NDArray[np.int64]], certain: int, lanes: int) -> NDArray[np.int64]:
+    """Return the passes as steps [steps, lanes], each pass's last step filled up with `certain`."""
+    counts = [-(-len(indices) // lanes) for indices in passes]
+    steps = np.full(sum(counts) * lanes, certain, np.int64)
+    at = 0
+    for indices, count in zip(passes, counts, strict=True):
+        steps[at : at + len(indices)] = indices
+        at += count * lanes
+    return steps.reshape(-1, lanes)
 
 
-def _push(state: Numbers, passes: list[tuple[Numbers, Numbers]]) -> Numbers:
+def _push(state: Numbers, steps: NDArray[np.int64], symbols: Symbols) -> Numbers:
     """Code steps [steps, lanes] into `state` in place, last one first; return the words in reading order."""
-    frequency = np.concatenate([frequency for frequency, _ in passes])
-    start = np.concatenate([start for _, start in passes])
-    # x // f * TOTAL + x % f + start, with one division.
-    stretch = np.uint32(TOTAL) - frequency
-    most = (frequency << np.uint32(32 - PRECISION)) - np.uint32(1)
-    words: list[Numbers] = []
-    for step in range(len(frequency) - 1, -1, -1):
-        full = (state > most[step]).nonzero()[0]
-        if len(full):
-            spilling = state[full]
-            words.append(spilling & np.uint32(_LOW - 1))
-            state[full] = spilling >> _WORD
-        quotient = state // frequency[step]
-        quotient *= stretch[step]
-        state += quotient
-        state += start[step]
-    return np.concatenate(words[::-1]) if words else np.zeros(0, np.uint32)
+    # A step is so small that only the number of calls matters: what can be done for all steps at once is done
+    # so, nothing is allocated in a step, and a ufunc's `where` would cost more than three calls.
+    states = np.empty((len(steps) + 1, len(state)), np.uint32)
+    keeps = np.empty(steps.shape, np.bool_)
+    short, quotient, word_bits = np.empty_like(state), np.empty_like(state), np.full_like(state, WORD_BITS)
+    rows = (
+        symbols.most.take(steps),
+        symbols.frequency.take(steps),
+        symbols.stretch.take(steps),
+        symbols.start.take(steps),
+        keeps,
+        states[1:],
+        states[:-1],
+    )
+    states[-1] = state
+    less_equal, right_shift, putmask = np.less_equal, np.right_shift, np.putmask
+    floor_divide, multiply, add = np.floor_divide, np.multiply, np.add
+    for most, frequency, stretch, start, keep, x, result in zip(*(row[::-1] for row in rows), strict=True):
+        less_equal(x, most, keep)
+        right_shift(x, word_bits, short)
+        putmask(short, keep, x)
+        floor_divide(short, frequency, quotient)
+        multiply(quotient, stretch, quotient)
+        add(short, quotient, short)
+        add(short, start, result)
+    state[:] = states[0]
+    return states[1:][~keeps] & np.uint32(_LOW - 1)
 
 
 def _pack_states(state: Numbers) -> bytes:
     """Return the states: four bits of length per lane, then the bits below the highest of each."""
-    lengths, packed, at = 0, 0, 0
-    for lane, value in enumerate(state.tolist()):
-        bits = value.bit_length() - 1
-        lengths |= (bits - 16) << 4 * lane
-        packed |= (value - (1 << bits)) << at
-        at += bits
-    return lengths.to_bytes(len(state) // 2, "little") + packed.to_bytes(-(-at // 8), "little")
+    # A float's exponent counts the bits; every number of 32 bits is one exactly.
+    length = np.frexp(state.astype(np.float64))[1] - 1
+    halves = (length - 16).astype(np.uint8).reshape(-1, 2)
+    bits = np.unpackbits(state.astype("<u4").view(np.uint8).reshape(-1, 4), axis=1, bitorder="little")
+    packed = np.packbits(bits[np.arange(32) < length[:, None]], bitorder="little")
+    return (halves[:, 0] | halves[:, 1] << 4).tobytes() + packed.tobytes()
 
 
 def _unpack_states(coded: bytes, lanes: int) -> tuple[Numbers, int]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.bitstream.contexts import Kind, context_counts
-from stream.bitstream.rans import PRECISION, TOTAL, WORD_BITS
+from stream.bitstream.rans import PRECISION, TOTAL, WORD_BITS, Symbols
 
 __all__ = ["Coding", "EntropyTables", "alphabet"]
 
@@ -92,34 +92,32 @@ class EntropyTables:
 class Coding:
     """Flat arrays over all clusters of all kinds.
 
-    Symbol s of cluster k is entry `k * stride + s` of `frequency`, `start` and `bits`; slot t of cluster k is
+    Symbol s of cluster k is entry `k * stride + s` of `symbols` and `bits`; slot t of cluster k is
     entry `k * 4096 + t` of `slot_symbol` and `slots`, which holds the symbol's frequency in its upper half
-    and the slot's distance from the symbol's first slot in its lower half. `clusters[key][kind]` is the
-    cluster, counted over all kinds, of each context.
+    and the slot's distance from the symbol's first slot in its lower half. `rows[key][kind]` is the first
+    entry, and `first_slots[key][kind]` the first slot, of the cluster of each context.
     """
 
     def __init__(self, tables: EntropyTables) -> None:
         """Expand the tables."""
-        self.stride = max(alphabet(kind, tables.symbol_max) for kind in Kind)
+        stride = max(alphabet(kind, tables.symbol_max) for kind in Kind)
         rows = np.concatenate(
-            [np.pad(table, ((0, 0), (0, self.stride - table.shape[1]))) for table in tables.frequencies]
+            [np.pad(table, ((0, 0), (0, stride - table.shape[1]))) for table in tables.frequencies]
         ).astype(np.uint32)
-        starts = rows.cumsum(axis=1, dtype=np.uint32) - rows
-        self.frequency, self.start = rows.ravel(), starts.ravel()
+        frequency, start = rows.ravel(), (rows.cumsum(axis=1, dtype=np.uint32) - rows).ravel()
+        self.symbols = Symbols(frequency, start)
         self.bits = (PRECISION - np.log2(np.maximum(rows, 1))).astype(np.float32).ravel()
-        self.slot_symbol = np.concatenate(
-            [np.repeat(np.arange(self.stride, dtype=np.uint8), row) for row in rows]
-        )
-        entry = np.repeat(np.arange(len(rows), dtype=np.int64) * self.stride, TOTAL) + self.slot_symbol
-        bias = np.tile(np.arange(TOTAL, dtype=np.uint32), len(rows)) - self.start[entry]
-        self.slots = self.frequency[entry] << np.uint32(WORD_BITS) | bias
+        self.slot_symbol = np.concatenate([np.repeat(np.arange(stride, dtype=np.uint8), row) for row in rows])
+        entry = np.repeat(np.arange(len(rows), dtype=np.int64) * stride, TOTAL) + self.slot_symbol
+        bias = np.tile(np.arange(TOTAL, dtype=np.uint32), len(rows)) - start[entry]
+        self.slots = frequency[entry] << np.uint32(WORD_BITS) | bias
         first = np.cumsum([0, *(len(table) for table in tables.frequencies)])
-        self.clusters = {
-            key: tuple(
-                clusters.astype(np.int64) + first[kind] for kind, clusters in zip(Kind, maps, strict=True)
-            )
+        clusters = {
+            key: [of.astype(np.int64) + first[kind] for kind, of in zip(Kind, maps, strict=True)]
             for key, maps in ((True, tables.key_clusters), (False, tables.delta_clusters))
         }
+        self.rows = {key: tuple(of * stride for of in kinds) for key, kinds in clusters.items()}
+        self.first_slots = {key: tuple(of * TOTAL for of in kinds) for key, kinds in clusters.items()}
 
 
 def alphabet(kind: Kind, symbol_max: int) -> int:

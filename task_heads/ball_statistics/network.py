@@ -1,46 +1,31 @@
 """The ball head: `net` scores every place, `post` follows one ball and measures it.
 
     features [1, C, h, w] -> net  -> maps [1, 3, 2h, 2w] heat, dx, dy (cells of stride 4)
-    maps, state           -> post -> ball, candidates, trail, stats, state'
+    maps, people, state   -> post -> ball, candidates, trail, stats, state'
 
 All lengths inside `post` are pixels of the core's input; rates are per second.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["CANDIDATES", "STATE_VALUES", "TRAIL", "BallHead", "BallNet", "BallPost", "Tuning"]
+from task_heads.ball_statistics.following import SLOT_VALUES, SLOTS, Follower, Sight, Tuning
+from task_heads.ball_statistics.measuring import MEMORY, STATS, Measures, Meter, People
 
-CANDIDATES = 8
+__all__ = ["CANDIDATES", "STATE", "STATS", "TRAIL", "BallHead", "BallNet", "BallPost", "Tuning"]
+
+CANDIDATES = 12
 TRAIL = 32
-STATE_VALUES = 14
-"""x y, vx vy, p00 p01 p11, score, hits, seconds since seen, active, ever seen, seconds visible, seconds in
-all."""
+TRAIL_VALUES = 7
+STATE = {"slots": (SLOTS, SLOT_VALUES), "trail_state": (TRAIL, TRAIL_VALUES), "memory": (len(MEMORY),)}
+"""Shapes of the tensors that go round."""
 CELL = 4.0
 _NEVER = -30.0
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """The tracker's constants, in pixels of the core's input and seconds."""
-
-    low_share: float = 0.4
-    """Candidates from this share of the threshold may continue the track."""
-    apart_px: float = 8.0
-    measure_px: float = 0.8
-    accelerate: float = 550.0
-    kick: float = 200.0
-    """Widens the gate, not the filter: a kick must be followed, a rolling ball's speed must stay smooth
-    (px/s)."""
-    gate: float = 9.0
-    forget_seconds: float = 0.3
-    trail_seconds: float = 1.5
-    speed_hits: float = 3.0
+_APART_PX = 8.0
+_TRAIL_SECONDS = 1.5
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 1, groups: int = 1) -> nn.Sequential:
@@ -73,17 +58,22 @@ class BallNet(nn.Module):
 
 
 class BallPost(nn.Module):
-    """Peaks -> gate around the prediction -> Kalman update or a new start -> trail and statistics."""
+    """Peaks -> hypotheses and a choice -> path -> trail and statistics."""
 
     before: Tensor
 
-    def __init__(self, tuning: Tuning, shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], people: People, tuning: Tuning | None = None,
+        measures: Measures | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.tuning = tuning
+        self.tuning = tuning or Tuning()
         self.rows, self.columns = shape[1] * 2, shape[2] * 2
+        self.follower = Follower(self.tuning, CANDIDATES)
+        self.meter = Meter(measures or Measures(), people)
         self.register_buffer("before", torch.triu(torch.ones(CANDIDATES, CANDIDATES), 1), persistent=False)
 
-    def candidates(self, maps: Tensor, view: Tensor) -> Tensor:
+    def candidates(self, maps: Tensor, picture: Tensor) -> Tensor:
         """Return [CANDIDATES, 3]: x y, score (0 = suppressed); best first."""
         heat = maps[:, :1]
         peak = heat == F.max_pool2d(heat, 3, 1, 1)
@@ -92,139 +82,102 @@ class BallPost(nn.Module):
         column = index.float() - row * self.columns
         dx, dy = maps[0, 1:3].flatten(1)[:, index].clamp(-1.0, 2.0).unbind(0)
         x, y = (column + dx) * CELL, (row + dy) * CELL
-        left, top, width, height = self._picture(view)
+        left, top, width, height = torch.split(picture, 1)
         inside = (x >= left) & (x <= left + width) & (y >= top) & (y <= top + height)
         score = torch.sigmoid(logits) * inside.float()
         apart = (x[:, None] - x[None, :]) ** 2 + (y[:, None] - y[None, :]) ** 2
-        close = (apart < self.tuning.apart_px**2).float() * self.before
+        close = (apart < _APART_PX**2).float() * self.before
         keep = 1 - (close * (score > 0).float()[:, None]).amax(0)
         return torch.stack([x, y, score * keep], 1)
 
-    def _picture(self, view: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def picture(self, view: Tensor) -> Tensor:
+        """Return left, top, width and height [4] of the picture in px of the core's input."""
         across, down = self.columns * CELL, self.rows * CELL
-        return view[0] * across, view[1] * down, view[2] * across, view[3] * down
+        return view[0:4] * torch.tensor([across, down, across, down])
 
     def forward(
-        self, maps: Tensor, view: Tensor, dt: Tensor, threshold: Tensor, track: Tensor, trail: Tensor
-    ) -> tuple[Tensor, ...]:
-        """Return ball [1, 5], candidates [CANDIDATES, 5], trail [TRAIL, 4], stats [1, 10], track', trail'.
+        self, maps: Tensor, view: Tensor, dt: Tensor, threshold: Tensor, sport: Tensor, tracks: Tensor,
+        slots: Tensor, trail: Tensor, memory: Tensor,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        """Return ball [1, 6], candidates [CANDIDATES, 5], trail [TRAIL, 5], stats [1, n], slots', trail',
+        memory'.
 
-        track [STATE_VALUES] and trail [TRAIL, 4] (x y, valid, age; oldest first) are 0 after a reset.
+        slots [SLOTS, SLOT_VALUES], trail [TRAIL, 7] (x y, valid, age, guess, x y without the camera's
+        movement; oldest first) and memory [MEMORY] are 0 after a reset.
         """
-        t = self.tuning
-        at = self.candidates(maps, view)
-        score = at[:, 2]
-        x, y, vx, vy, p00, p01, p11, confidence, hits, lost, active, ever, shown_s, total_s = torch.split(
-            track, 1
-        )
         dt = dt.clamp(0.0, 2.0)
-        x, y = x + vx * dt, y + vy * dt
-        noise = t.accelerate**2
-        p00 = p00 + 2 * dt * p01 + dt * dt * p11 + noise * dt * dt * dt / 3
-        p01 = p01 + dt * p11 + noise * dt * dt / 2
-        p11 = p11 + noise * dt
-
-        far = ((at[:, 0] - x) ** 2 + (at[:, 1] - y) ** 2) / (p00 + 9.0 + (t.kick * dt) ** 2)
-        likely = (
-            score
-            * torch.exp(-0.12 * far)
-            * (far < t.gate).float()
-            * (score >= threshold * t.low_share).float()
+        picture = self.picture(view)
+        at = self.candidates(maps, picture)
+        known = dict(zip(MEMORY, torch.split(memory, 1), strict=True))
+        first = (known["total_s"] + dt <= 0).float()
+        sight, slots = self.follower(at, picture, dt, threshold, slots, first)
+        crowd = self.meter.camera(tracks, known, picture, dt)
+        path = self._path(sight, trail, known, dt)
+        stats = self.meter(sight, path, crowd, known, picture, view, dt, sport)
+        there = torch.maximum(sight.seen, sight.guess)
+        ball = torch.stack(
+            [*_shown(sight.x, sight.y, picture), sight.score, sight.seen * 0, there, sight.guess], 1
         )
-        places = torch.arange(CANDIDATES)
-        chosen = (likely.argmax(0, keepdim=True) == places).float()
-        picked = (chosen[:, None] * at).sum(0)
-        found = active * (likely.amax(0, keepdim=True) > 0).float()
-        # A far better candidate elsewhere, or a ball not seen for a while: start again there.
-        best = at[0]
-        better = (best[2:3] > 3.0 * picked[2:3] * found).float() * (
-            best[2:3] > torch.maximum(confidence, threshold)
-        ).float()
-        stale = (1 - active) + active * (lost + dt > t.forget_seconds).float()
-        start = (best[2:3] >= threshold).float() * torch.maximum(better, stale.clamp(max=1.0) * (1 - found))
-        hit = found * (1 - start)
-        seen = torch.maximum(hit, start)
-
-        k0, k1 = p00 / (p00 + t.measure_px**2) * hit, p01 / (p00 + t.measure_px**2) * hit
-        away_x, away_y = picked[0:1] - x, picked[1:2] - y
-        stay = 1 - start
-        x, y = (x + k0 * away_x) * stay + best[0:1] * start, (y + k0 * away_y) * stay + best[1:2] * start
-        vx, vy = (vx + k1 * away_x) * stay, (vy + k1 * away_y) * stay
-        p11 = (p11 - k1 * p01) * stay + start * 200.0**2
-        p00, p01 = (1 - k0) * p00 * stay + start * t.measure_px**2, (1 - k0) * p01 * stay
-        confidence = torch.where(hit > 0.5, picked[2:3], confidence * 0.9) * stay + best[2:3] * start
-        hits = (hits + hit) * stay + start
-        lost = (lost + dt) * (1 - seen)
-        left, top, width, height = self._picture(view)
-        inside = ((x >= left) & (x <= left + width) & (y >= top) & (y <= top + height)).float()
-        active = torch.maximum(seen, active * inside * (lost <= 1.0).float())
-        ever = torch.maximum(ever, seen)
-        shown_s, total_s = shown_s + dt * seen, total_s + dt
-        state = torch.cat(
-            [x, y, vx, vy, p00, p01, p11, confidence, hits, lost, active, ever, shown_s, total_s]
-        )
-
-        # A new start begins a new trail; the oldest row leaves when the ball is seen.
-        aged = trail[:, 3] + dt
-        kept = trail[:, 2] * (aged <= t.trail_seconds).float() * stay
-        old = torch.stack([trail[:, 0], trail[:, 1], kept, aged], 1) * kept[:, None]
-        row = torch.stack([x, y, seen, seen * 0], 1)
-        trail = torch.where(seen > 0.5, torch.cat([old[1:], row]), old)
-
-        def shown(px: Tensor, py: Tensor) -> tuple[Tensor, Tensor]:
-            return ((px - left) / width).clamp(0.0, 1.0), ((py - top) / height).clamp(0.0, 1.0)
-
-        ball_x, ball_y = shown(x, y)
-        zero = seen * 0
-        ball = torch.stack([ball_x, ball_y, confidence, zero, seen], 1) * seen
+        score = at[:, 2]
         valid = (score >= 0.01).float()
-        xs, ys = shown(at[:, 0], at[:, 1])
-        candidates = torch.stack([xs, ys, score, score * 0, valid], 1) * valid[:, None]
-        xs, ys = shown(trail[:, 0], trail[:, 1])
-        line = torch.stack([xs, ys, trail[:, 2], trail[:, 3]], 1) * trail[:, 2:3]
-        source_px = view[4] / width
-        moving = seen * (hits >= t.speed_hits).float()
-        speed = torch.sqrt(vx * vx + vy * vy) * source_px * moving
-        timed = (total_s > 0).float()
-        share = shown_s / total_s.clamp(min=1e-3)
-        stats = torch.stack(
-            [
-                seen,
-                ball_x * view[4] * seen,
-                ball_y * view[5] * seen,
-                confidence * seen,
-                speed,
-                moving,
-                lost * ever,
-                ever,
-                share * timed,
-                timed,
-            ],
-            1,
-        )
-        return ball, candidates, line, stats, state, trail
+        rows = torch.stack([*_shown(at[:, 0], at[:, 1], picture), score, score * 0, valid], 1)
+        line = torch.stack([*_shown(path[:, 0], path[:, 1], picture), path[:, 2], path[:, 3], path[:, 4]], 1)
+        memory = torch.cat([known[name] for name in MEMORY])
+        return ball * there, rows * valid[:, None], line * path[:, 2:3], stats, slots, path, memory
+
+    def _path(self, sight: Sight, trail: Tensor, memory: dict[str, Tensor], dt: Tensor) -> Tensor:
+        """Return the path with this frame's place; a gap that has ended is filled with a straight line."""
+        there = torch.maximum(sight.seen, sight.guess)
+        age = trail[:, 3] + dt
+        keep = trail[:, 2] * (age <= _TRAIL_SECONDS).float() * (1 - sight.start)
+        guess = trail[:, 4]
+        seen_age = torch.where((keep > 0.5) & (guess < 0.5), age, 99.0)
+        last = seen_age.amin(0, keepdim=True)
+        at_last = (seen_age == last).float() * (last < 50.0).float()
+        open_gap = keep * guess * (age < last).float()
+        # Predictions that nothing has confirmed go with the hypothesis.
+        keep = keep * (1 - open_gap * (1 - torch.maximum(there, (sight.hits > 0).float())))
+        now = torch.cat([sight.x, sight.y, sight.x - memory["camera_x"], sight.y - memory["camera_y"]])
+        places = torch.cat([trail[:, 0:2], trail[:, 5:7]], 1)
+        began = (at_last[:, None] * places).sum(0)
+        share = ((last - age) / last.clamp(min=1e-3)).clamp(0.0, 1.0)
+        bridge = began + share[:, None] * (now - began)
+        places = torch.where((open_gap * sight.seen)[:, None] > 0.5, bridge, places)
+        old = torch.cat([places[:, 0:2], torch.stack([keep, age, guess], 1), places[:, 2:4]], 1)
+        row = torch.cat([now[0:2], there, dt * 0, sight.guess, now[2:4]])[None]
+        moved = torch.cat([old[1:], row])
+        path = torch.where(there > 0.5, moved, old)
+        return path * path[:, 2:3]
+
+
+def _shown(x: Tensor, y: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a place in 0..1 of the picture."""
+    return ((x - picture[0]) / picture[2]).clamp(0.0, 1.0), ((y - picture[1]) / picture[3]).clamp(0.0, 1.0)
 
 
 class BallHead(nn.Module):
     """`net` and `post` together: what is exported."""
 
-    inputs = ("features", "view", "dt", "threshold", "track", "trail_state")
-    outputs = ("ball", "candidates", "trail", "stats", "track_next", "trail_next")
+    inputs = (
+        "features", "view", "dt", "threshold", "sport", "player_tracking__tracks",
+        "slots", "trail_state", "memory",
+    )  # fmt: skip
+    outputs = ("ball", "candidates", "trail", "stats", "slots_next", "trail_next", "memory_next")
 
-    def __init__(self, shape: tuple[int, int, int], width: int = 32, tuning: Tuning | None = None) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], people: People, width: int = 32, tuning: Tuning | None = None
+    ) -> None:
         super().__init__()
         self.net = BallNet(shape[0], width)
-        self.post = BallPost(tuning or Tuning(), shape)
+        self.post = BallPost(shape, people, tuning)
 
     def forward(
-        self,
-        features: Tensor,
-        view: Tensor,
-        dt: Tensor,
-        threshold: Tensor,
-        track: Tensor,
-        trail_state: Tensor,
-    ) -> tuple[Tensor, ...]:
+        self, features: Tensor, view: Tensor, dt: Tensor, threshold: Tensor, sport: Tensor, tracks: Tensor,
+        slots: Tensor, trail_state: Tensor, memory: Tensor,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
         """Run one frame; shapes as in the manifest."""
-        result: tuple[Tensor, ...] = self.post(self.net(features), view, dt, threshold, track, trail_state)
+        maps = self.net(features)
+        result: tuple[Tensor, ...] = self.post(
+            maps, view, dt, threshold, sport, tracks, slots, trail_state, memory
+        )
         return result

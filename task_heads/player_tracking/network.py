@@ -1,12 +1,11 @@
-"""The player head: `net` finds people in one frame's features, `post` turns them into tracks with stable ids.
+"""The player head: `net` finds and describes people, `post` makes tracks with ids and teams of them.
 
-    features [1, C, h, w] -> net  -> raw [1, 23, h, w]: heat, dx, dy, log w, log h, four sub-cells each
-                                    (cells of stride 4), then the logits of player, goalkeeper, referee
-    raw, state            -> post -> tracks, detections, stats, state'
+    features [1, C, h, w] -> net  -> heat [1, 4, h, w] (four sub-cells of stride 4 each) and deep
+    heat, deep, features, state -> post -> tracks, shown, detections, trail, stats, state'
 
-`post` is tensor code without loops over data, so the whole head is one ONNX graph. All lengths inside are
-pixels of the core's input; rates are per second. Everything about tracks is a column [SLOTS, 1] and about
-detections a row [1, DETECTIONS], which keeps the graph small: a node costs more than its arithmetic in WASM.
+The whole head is one ONNX graph without loops over data. A node costs more than its arithmetic in WASM, so
+everything about tracks is a row of [ROWS, SLOTS], everything about detections a row of [FOUND, DETECTIONS],
+and steps that are linear in those rows are one matrix product. Lengths are px of the core's input.
 """
 
 from __future__ import annotations
@@ -17,21 +16,59 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["DETECTIONS", "SLOTS", "STATE_COLUMNS", "PlayerHead", "PlayerNet", "PlayerPost", "Tuning", "match"]
+__all__ = [
+    "DETECTIONS",
+    "KIT",
+    "PATCH",
+    "ROWS",
+    "SLOTS",
+    "STATE",
+    "TRAIL",
+    "PlayerHead",
+    "PlayerNet",
+    "PlayerPost",
+    "Tuning",
+    "match",
+]
 
 SLOTS = 64
-DETECTIONS = 128
-STATE_COLUMNS = 17
-"""x y w h, vx vy, p00 p01 p11, score, hits, seconds since seen, id, active, three role weights."""
+DETECTIONS = 64
+TRAIL = 32
 CELL = 4.0
+KIT = 6
+"""Shirt and shorts, each as lightness and two colour differences (see `recipes.kit_targets`)."""
+PATCH = (5, 3)
+"""Rows and columns of feature cells around a peak from which a person is described."""
 _NEVER = -30.0
+_PERSON_M = 1.8
+"""The scale of approximate metres: a tracked box is this tall."""
+
+# Rows of a track; the last twelve are averaged over sightings and lie in a detection in the same order.
+_X, _Y, _VX, _VY, _P00, _P01, _P11, _HITS, _LOST, _ID, _ACTIVE, _SIDE, _SEEN, _SCORE, _W, _H = range(16)
+_BELIEF = 16
+_KIT = 19
+ROWS = _KIT + KIT
+# Rows of a detection: x, y, then as a track from _SCORE on, then h squared and one.
+_FOUND_H, _FOUND_SQUARE, _FOUND_ONE = 4, 14, 15
+FOUND = 16
+_AVERAGED = 12
+
+STATE: dict[str, tuple[int, ...]] = {
+    "track": (ROWS, SLOTS),
+    "clock": (6,),
+    "teams": (2, KIT + 1),
+    "trail_state": (4, TRAIL),
+}
+"""State tensors. clock: frames since the reset, ids given, scenes, seconds since the last cut, the id
+followed and its metres. teams: kit of each, how often updated. trail_state: x, y, valid,
+seconds since the last."""
 
 
 @dataclass(frozen=True)
 class Tuning:
     """The tracker's constants; lengths are in heights of the person, so that zoom does not matter."""
 
-    low_share: float = 0.35
+    low_share: float = 0.6
     """Detections from this share of the threshold may continue a track (ByteTrack, arXiv 2110.06864)."""
     nms_iou: float = 0.6
     measure: float = 0.05
@@ -41,6 +78,8 @@ class Tuning:
     confirm_hits: float = 3.0
     size_gain: float = 0.35
     gate: float = 9.0
+    kit_weight: float = 0.3
+    team_seconds: float = 10.0
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 1, groups: int = 1) -> nn.Sequential:
@@ -52,9 +91,13 @@ def _conv(inputs: int, outputs: int, kernel: int = 1, groups: int = 1) -> nn.Seq
 
 
 class PlayerNet(nn.Module):
-    """features [B, C, h, w] -> raw [B, 23, h, w]."""
+    """`forward` says where people are, `read` describes the few places that were chosen.
 
-    def __init__(self, channels: int, width: int = 64) -> None:
+    Only the first runs over the whole picture: a wide reader at 64 places costs less than a narrow one at
+    3520.
+    """
+
+    def __init__(self, channels: int, width: int = 48, hidden: int = 64) -> None:
         super().__init__()
         self.trunk = nn.Sequential(
             _conv(channels, width),
@@ -63,304 +106,446 @@ class PlayerNet(nn.Module):
             _conv(width, width, 3, width),
             _conv(width, width),
         )
-        self.last = nn.Conv2d(width, 23, 1)
+        self.last = nn.Conv2d(width, 4, 1)
         assert self.last.bias is not None
-        nn.init.constant_(self.last.bias.data[:4], -4.0)  # people are rare: start with low scores
+        nn.init.constant_(self.last.bias.data, -4.0)  # people are rare: start with low scores
+        self.box = nn.Linear(width, 16)
+        values = PATCH[0] * PATCH[1] * channels + width + 2
+        # The statistics of the features are measured in training and stored with the weights.
+        self.reader = nn.Sequential(
+            nn.BatchNorm1d(values),
+            nn.Linear(values, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, 7 + KIT),
+        )
+        for parameter in list(self.reader.parameters())[-2:]:
+            nn.init.zeros_(parameter.data[:4])  # begin with what the trunk says of the box
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Return the raw maps."""
-        raw: Tensor = self.last(self.trunk(features))
-        return raw
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return heat logits [B, 4, h, w] of features [B, C, h, w], for pixel_shuffle(2) to stride 4, and the
+        trunk's own features [B, width, h, w]."""
+        deep = self.trunk(features)
+        return self.last(deep), deep
 
-    @staticmethod
-    def maps(raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what losses are written for: maps [B, 5, 2h, 2w] at stride 4 and role logits [B, 3, h,
-        w]."""
-        return F.pixel_shuffle(raw[:, :20], 2), raw[:, 20:]
+    def read(self, patches: Tensor, deep: Tensor, part: Tensor) -> Tensor:
+        """Return dx, dy, log w, log h (cells of stride 4), three role logits and the kit, [n, 7 + KIT].
+
+        patches [n, PATCH cells row by row, each with its channels], deep [n, width] of the middle cell, part
+        [n, 2] the sub-cell's column and row, 0 or 1; dx and dy are from the sub-cell's corner.
+        """
+        number = part[:, 1:] * 2 + part[:, :1]
+        own = (number == torch.arange(4, dtype=torch.float32)).float()[:, None, :]
+        box = (self.box(deep).reshape(-1, 4, 4) * own).sum(2)
+        more = self.reader(torch.cat([patches, deep, part], 1))
+        return torch.cat([box + more[:, :4], more[:, 4:]], 1)
 
 
-def _corners(boxes: Tensor, axis: int) -> list[Tensor]:
-    """Return x0, y0, x1, y1 of boxes x y w h that lie along `axis`, each keeping its axis."""
-    x, y, w, h = torch.split(boxes.narrow(axis, 0, 4), 1, axis)
-    return [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
-
-
-def _iou(a: Tensor, b: Tensor) -> Tensor:
-    """IoU [n, m] of boxes x y w h in rows [n, 4+] and in columns [4+, m]."""
-    ax0, ay0, ax1, ay1 = _corners(a, 1)
-    bx0, by0, bx1, by1 = _corners(b, 0)
-    width = (torch.minimum(ax1, bx1) - torch.maximum(ax0, bx0)).clamp(min=0.0)
-    height = (torch.minimum(ay1, by1) - torch.maximum(ay0, by0)).clamp(min=0.0)
-    overlap = width * height
-    return overlap / ((ax1 - ax0) * (ay1 - ay0) + 1e-6 + (bx1 - bx0) * (by1 - by0) - overlap)
+def _iou(a: Tensor, a_size: Tensor, b: Tensor, b_size: Tensor) -> Tensor:
+    """IoU [n, m] of boxes with centres [2, n], [2, m] and sizes [2, n], [2, m]."""
+    a_half, b_half = a_size * 0.5, b_size * 0.5
+    end = torch.minimum((a + a_half)[:, :, None], (b + b_half)[:, None, :])
+    begin = torch.maximum((a - a_half)[:, :, None], (b - b_half)[:, None, :])
+    overlap = (end - begin).clamp(min=0.0).prod(0)
+    area = a_size.prod(0)[:, None] + (b_size.prod(0)[None, :] + 1e-6)
+    return overlap / (area - overlap)
 
 
 def match(affinity: Tensor, rounds: int) -> Tensor:
-    """Greedy one-to-one matching of affinity [n, m] >= 0 as rounds of mutual best; 1.0 marks a pair, 0
-    never pairs.
+    """Greedy one-to-one matching of affinity [n, m], 0 to 1, as rounds of mutual best; 1.0 marks a pair.
 
-    ArgMax takes the first of equals in every runtime, and the first cell that holds the largest value is
-    always a
-    mutual best, so equal affinities can neither block a round nor give a row two columns. A row and a column
-    that are empty may "pair" at value 0, which changes nothing and is masked at the end.
+    Equal affinities would be each other's best more than once: each cell is lowered by its position first, by
+    at most 1e-3, so that the first of equals wins in every runtime.
     """
     rows, columns = affinity.shape
-    of_row, of_column = torch.arange(rows), torch.arange(columns)
-    left = affinity
-    chosen = torch.full((rows,), -1)
+    order = torch.arange(rows * columns, dtype=torch.float32).reshape(rows, columns) / (rows * columns)
+    left = affinity * 0.998 - 1e-3 * order
+    pairs = torch.zeros_like(affinity)
     for step in range(rounds):
-        best_column, best_row = left.argmax(1), left.argmax(0)
-        mutual = best_row.index_select(0, best_column) == of_row
-        chosen = torch.where(mutual & (chosen < 0), best_column, chosen)
+        best = torch.maximum(left.amax(1, keepdim=True), left.amax(0, keepdim=True).clamp(min=1e-3))
+        mutual = (left >= best).float()
+        pairs = pairs + mutual if step else mutual
         if step + 1 < rounds:
-            taken = best_column.index_select(0, best_row) == of_column
-            left = left * (1 - mutual.float())[:, None] * (1 - taken.float())[None, :]
-    return ((chosen[:, None] == of_column[None, :]) & (affinity > 0)).float()
+            left = left - mutual.amax(1, keepdim=True) - mutual.amax(0, keepdim=True)
+    return pairs
 
 
 class PlayerPost(nn.Module):
-    """Peaks -> NMS -> camera shift -> two-stage association -> Kalman update -> births; see `forward`."""
+    """Peaks -> NMS -> camera shift -> two-stage association -> Kalman update -> births -> teams."""
 
     before: Tensor
-    map_begin: Tensor
-    role_begin: Tensor
     down_by: Tensor
     right_by: Tensor
+    predict: Tensor
+    begin: Tensor
+    begin_fresh: Tensor
+    gains: Tensor
+    metric: Tensor
+    ahead: Tensor
 
     def __init__(self, tuning: Tuning, shape: tuple[int, int, int]) -> None:
         super().__init__()
         self.tuning = tuning
-        self.cells = shape[1] * shape[2]
+        _, self.coarse_rows, self.coarse_columns = shape
         self.rows, self.columns = shape[1] * 2, shape[2] * 2
         self.across, self.down = self.columns * CELL, self.rows * CELL
-        # before[i, j] = 1 where detection j has a higher rank than i.
-        self.register_buffer("before", torch.tril(torch.ones(DETECTIONS, DETECTIONS), -1), persistent=False)
-        # Where the five maps (sub-cell 0) and the three roles begin in the flattened raw maps.
-        begin = torch.tensor([0.0, 4.0, 8.0, 12.0, 16.0]) * self.cells
-        self.register_buffer("map_begin", begin[:, None, None], persistent=False)
-        role_begin = torch.tensor([20.0, 21.0, 22.0]) * self.cells
-        self.register_buffer("role_begin", role_begin[:, None], persistent=False)
-        # A peak and its four neighbours, in cells of stride 4.
-        down_by, right_by = torch.tensor([0.0, 0.0, 0.0, -1.0, 1.0]), torch.tensor([0.0, -1.0, 1.0, 0.0, 0.0])
-        self.register_buffer("down_by", down_by[:, None], persistent=False)
-        self.register_buffer("right_by", right_by[:, None], persistent=False)
 
-    def detections(self, raw: Tensor, view: Tensor) -> Tensor:
-        """Return [8, DETECTIONS]: x y w h, score (0 = suppressed), three role weights; best first."""
-        heat = F.pixel_shuffle(raw[:, :4], 2)
-        peak = heat == F.max_pool2d(heat, 3, 1, 1)
+        def keep(name: str, value: Tensor) -> None:
+            self.register_buffer(name, value, persistent=False)
+
+        # before[i, j] = 1 where detection i has a higher rank than j.
+        keep("before", torch.triu(torch.ones(DETECTIONS, DETECTIONS), 1))
+        down, right = torch.meshgrid(
+            torch.arange(PATCH[0]) - PATCH[0] // 2, torch.arange(PATCH[1]) - PATCH[1] // 2, indexing="ij"
+        )
+        keep("down_by", down.reshape(1, -1).float())
+        keep("right_by", right.reshape(1, -1).float())
+        # Constant velocity, white acceleration: track' = (sum of predict[k] * dt^k) @ (track, h squared).
+        steps = torch.zeros(4, ROWS, ROWS + 1)
+        steps[0, :, :ROWS] = torch.eye(ROWS)
+        steps[1, _X, _VX] = steps[1, _Y, _VY] = steps[1, _P01, _P11] = steps[1, _LOST, _ACTIVE] = 1.0
+        steps[1, _P00, _P01], steps[2, _P00, _P11] = 2.0, 1.0
+        for row, power, share in ((_P11, 1, 1.0), (_P01, 2, 0.5), (_P00, 3, 1 / 3)):
+            steps[power, row, ROWS] = share * tuning.accelerate**2
+        keep("predict", steps.reshape(4, -1))
+        # What a track begins with, from the detection that it begins at.
+        begin, fresh = torch.zeros(ROWS, FOUND), torch.zeros(ROWS, FOUND)
+        begin[_X, 0] = begin[_Y, 1] = 1.0
+        begin[_SCORE : _SCORE + _AVERAGED, 2 : 2 + _AVERAGED] = torch.eye(_AVERAGED)
+        begin[_P00, _FOUND_SQUARE], begin[_P11, _FOUND_SQUARE] = 0.01, 1.0
+        begin[_HITS, _FOUND_ONE] = begin[_ACTIVE, _FOUND_ONE] = 1.0
+        fresh[_HITS, _FOUND_ONE] = tuning.confirm_hits - 1
+        keep("begin", begin)
+        keep("begin_fresh", fresh)
+        gains = [0.5, tuning.size_gain, tuning.size_gain, *[0.1] * 3, *[0.08] * KIT]
+        keep("gains", torch.tensor(gains)[:, None])
+        # Distances between kits: colour counts more than lightness, shirts more than shorts.
+        keep("metric", torch.tensor([1.0, 2.0, 2.0, 0.4, 0.8, 0.8])[:, None])
+        keep("ahead", torch.tensor([0.37, 1.0, 0.61, 0.29, 0.53, 0.47])[:, None])
+
+    def detections(
+        self, heat: Tensor, deep: Tensor, features: Tensor, net: PlayerNet, picture: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Return [FOUND, DETECTIONS], best first: x y, score (0 = suppressed), w h, three role weights, kit,
+        h squared, one."""
+        heat = F.pixel_shuffle(heat, 2)
+        peak = heat >= F.max_pool2d(heat, 3, 1, 1)
         logits, index = torch.where(peak, heat, _NEVER).reshape(1, -1).topk(DETECTIONS)
         row = torch.floor((index.float() + 0.5) / self.columns)
-        column = index.float() - row * self.columns
-        x, y, size, roles = self._read(raw, row, column)
-        left, top, width, height = self._picture(view)
-        inside = (x >= left) & (x <= left + width) & (y >= top) & (y <= top + height)
-        score = torch.sigmoid(logits) * inside.float()
-        boxes = torch.cat([x, y, size], 0)
-        over = (_iou(boxes.T, boxes) > self.tuning.nms_iou).float() * self.before
-        score_column = score.T
-        start = (score_column >= 0.01).float()
-        keep = start
-        for _ in range(4):  # converges to sequential NMS (Cluster-NMS, arXiv 2005.03572)
-            keep = start * (over @ keep < 0.5).float()
-        return torch.cat([boxes, score * keep.T, roles], 0)
-
-    def _read(self, raw: Tensor, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return x, y [1, DETECTIONS], size [2, DETECTIONS] in px and roles [3, DETECTIONS] of the peaks.
-
-        Each neighbour of a peak also says where the person is; their mean, weighted by heat, is less noisy.
-        """
-        rows = (row + self.down_by).clamp(0.0, self.rows - 1.0)
-        columns = (column + self.right_by).clamp(0.0, self.columns - 1.0)
-        coarse_rows, coarse_columns = torch.floor(rows * 0.5), torch.floor(columns * 0.5)
-        cell = coarse_rows * (self.columns // 2) + coarse_columns
-        part = (rows - 2 * coarse_rows) * 2 + columns - 2 * coarse_columns
-        values = raw.reshape(-1)
-        address = self.map_begin + (part * self.cells + cell)
-        heat, dx, dy, log_w, log_h = torch.split(
-            values.index_select(0, address.reshape(-1).long()).reshape(25, DETECTIONS), 5, 0
+        place = torch.cat([index.float() - row * self.columns, row])  # [2, D] column, row at stride 4
+        coarse = torch.floor(place * 0.5)
+        part = (place - 2 * coarse).T
+        rows = (coarse[1][:, None] + self.down_by).clamp(0.0, self.coarse_rows - 1.0)
+        columns = (coarse[0][:, None] + self.right_by).clamp(0.0, self.coarse_columns - 1.0)
+        address = (rows * self.coarse_columns + columns).long()
+        cells, deep_cells = features.flatten(2)[0].T, deep.flatten(2)[0].T
+        patches = cells.index_select(0, address.reshape(-1)).reshape(DETECTIONS, -1)
+        middle = deep_cells.index_select(0, address[:, PATCH[0] * PATCH[1] // 2])
+        described = net.read(patches, middle, part).T
+        at = (place + described[0:2].clamp(-3.0, 4.0)) * CELL
+        size = described[2:4].clamp(-2.0, 5.0).exp() * CELL
+        left_top, extent = picture
+        inside = ((at >= left_top) & (at <= left_top + extent)).float().amin(0, keepdim=True)
+        score = torch.sigmoid(logits) * inside
+        over = (_iou(at, size, at, size) > self.tuning.nms_iou).float() * self.before
+        start = (score >= 0.01).float()
+        kept = start
+        for _ in range(3):  # converges to sequential NMS (Cluster-NMS, arXiv 2005.03572)
+            kept = start * (kept @ over < 0.5).float()
+        h = size[1:2]
+        return torch.cat(
+            [at, score * kept, size, described[4:7].softmax(0), described[7:].clamp(-2.0, 2.0), h * h]
+            + [torch.ones_like(h)],
         )
-        weight = torch.sigmoid(heat)
-        weight = weight / (weight.sum(0, keepdim=True) + 1e-9) * CELL
-        x = (weight * (columns + dx)).sum(0, keepdim=True)
-        y = (weight * (rows + dy)).sum(0, keepdim=True)
-        w = (weight * log_w.clamp(-2.0, 5.0).exp()).sum(0, keepdim=True)
-        h = (weight * log_h.clamp(-2.0, 5.0).exp()).sum(0, keepdim=True)
-        address = (self.role_begin + cell[0:1]).reshape(-1).long()
-        roles = values.index_select(0, address).reshape(3, DETECTIONS).softmax(0)
-        return x, y, torch.cat([w, h], 0), roles
 
-    def _picture(self, view: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return left, top, width and height of the picture in px of the core's input, [1] each."""
-        return view[0:1] * self.across, view[1:2] * self.down, view[2:3] * self.across, view[3:4] * self.down
+    def picture(self, view: Tensor) -> tuple[Tensor, Tensor]:
+        """Return left, top and width, height of the picture in px of the core's input, [2, 1] each."""
+        scale = torch.tensor([self.across, self.down, self.across, self.down])
+        left_top, extent = torch.split((view[0:4] * scale).reshape(4, 1), 2)
+        return left_top, extent
 
-    def _shift(self, found: Tensor, away: Tensor, h: Tensor) -> Tensor:
-        """Return the camera's displacement [1, 2] from the residuals [SLOTS, 2] of the pairs found; 0 when
-        they are few."""
-        matched = found.amax(1, keepdim=True)
-        count = matched.sum(0, keepdim=True)
-        some = count.clamp(min=1.0)
-        scale = (h * matched).sum(0, keepdim=True) / some * 0.15 + 1e-3
-        shift = (away * matched).sum(0, keepdim=True) / some
-        for _ in range(3):  # robust mean: iteratively reweighted, Geman-McClure
-            off = (away - shift) / scale
-            pull = 1 + (off * off).sum(1, keepdim=True)
+    def _shift(self, away: Tensor, near: Tensor, h: Tensor) -> Tensor:
+        """Return the camera's displacement [2, 1] from the vectors [2, SLOTS, DETECTIONS] between tracks and
+        detections; 0 when few pairs are near each other."""
+        pairs = match(near, 1)
+        matched = pairs.sum(1).reshape(1, SLOTS)
+        count = matched.sum(1, keepdim=True)
+        moved = (away * pairs).sum(2)
+        scale = 1 / (0.15 * (h * matched).sum(1, keepdim=True) / count.clamp(min=1.0) + 1e-3)
+        shift = moved.sum(1, keepdim=True) / count.clamp(min=1.0)
+        for _ in range(2):  # robust mean: iteratively reweighted, Geman-McClure
+            off = (moved - shift) * scale
+            pull = 1 + (off * off).sum(0, keepdim=True)
             weight = matched / (pull * pull)
-            shift = (weight * away).sum(0, keepdim=True) / (weight.sum(0, keepdim=True) + 1e-6)
+            shift = (weight * moved).sum(1, keepdim=True) / (weight.sum(1, keepdim=True) + 1e-6)
         return shift * (count >= 4.0).float()
 
-    def _affinity(self, where: Tensor, size: Tensor, variance: Tensor, at: Tensor) -> Tensor:
-        """Return [SLOTS, DETECTIONS] in 0..1: overlap, distance in standard deviations and likeness in
-        size."""
-        h = size[:, 1:2]
-        spread = variance + (0.22 * h) * (0.22 * h)
-        dx, dy = where[:, 0:1] - at[0:1], where[:, 1:2] - at[1:2]
-        far = (dx * dx + dy * dy) / spread
-        like = torch.minimum(h, at[3:4]) / torch.maximum(h, at[3:4]).clamp(min=1e-3)
-        near = ((far < self.tuning.gate) & (like > 0.5)).float()
-        return (
-            0.5 * _iou(torch.cat([where, size], 1), at) + 0.4 * torch.exp(-0.35 * far) + 0.1 * like
-        ) * near
-
     def forward(
-        self, raw: Tensor, view: Tensor, dt: Tensor, threshold: Tensor, track: Tensor, clock: Tensor
+        self,
+        found: Tensor,
+        picture: tuple[Tensor, Tensor],
+        dt: Tensor,
+        threshold: Tensor,
+        team: Tensor,
+        follow: Tensor,
+        track: Tensor,
+        clock: Tensor,
+        teams: Tensor,
+        trail: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Return tracks [SLOTS, 10], detections [DETECTIONS, 8], stats [1, 5], track', clock'.
+        """Return the outputs and the state' of one frame in the order of `PlayerHead.outputs`.
 
-        track [SLOTS, STATE_COLUMNS] and clock [2] (frames since the reset, ids given) are 0 after a reset.
+        found [FOUND, DETECTIONS] is what `detections` says; the state is 0 after a reset.
         """
         t = self.tuning
-        at = self.detections(raw, view)
-        at_rows = at.T
-        score = at[4:5]
-        where, size, speed, p00, p01, p11, confidence, hits, lost, identity, active, belief = torch.split(
-            track, [2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 3], 1
-        )
-        h = size[:, 1:2]
         dt = dt.clamp(0.0, 2.0)
-        fresh = (clock[0:1] < 0.5).float()
+        ticks, given, scenes, since_cut, followed, metres = torch.split(clock, 1)
+        fresh = (ticks < 0.5).float()
 
-        # Constant velocity with white acceleration noise.
-        where = where + speed * dt
-        noise = (t.accelerate * h) * (t.accelerate * h) * dt
-        p00 = p00 + dt * (2 * p01 + dt * p11) + noise * (dt * dt / 3)
-        p01 = p01 + dt * p11 + noise * (dt / 2)
-        p11 = p11 + noise
-
+        power = torch.cat([torch.ones_like(dt), dt, dt * dt, dt * dt * dt]).reshape(1, 4)
+        tall = track[_H : _H + 1]
+        track = (power @ self.predict).reshape(ROWS, ROWS + 1) @ torch.cat([track, tall * tall])
+        where, speed, p00, p01, p11, hits, lost, identity, active, side, seen, average = torch.split(
+            track, [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, _AVERAGED]
+        )
+        size = average[1:3]
+        h = size[1:2]
+        at, score, extent_found = found[0:2], found[2:3], found[3:5]
         high = (score >= threshold).float()
         low = (score >= threshold * t.low_share).float() - high
-        rough = self._affinity(where, size, p00 + (0.5 * h) * (0.5 * h), at)
-        rough_pairs = match(rough * (active * (lost < 0.2).float()) * high, 3)
-        shift = self._shift(rough_pairs, (rough_pairs @ at_rows)[:, 0:2] - where, h)
+
+        # How much the camera moved beyond what was predicted.
+        away = at[:, None, :] - where[:, :, None]
+        h_column, active_column, lost_column = h.T, active.T, lost.T
+        tall_found = extent_found[1:2]
+        like = torch.minimum(h_column, tall_found) / torch.maximum(h_column, tall_found).clamp(min=1e-3)
+        alike = (like > 0.5).float()
+        spread = p00.T + 0.05 * h_column * h_column
+        rough = (away * away).sum(0) / ((spread + 0.25 * h_column * h_column) * t.gate + 1e-6)
+        usable = active_column * (lost_column < 0.2).float()
+        shift = self._shift(away, (1 - rough).clamp(min=0.0) * like * alike * usable * high, h)
         where = where + shift * active
         speed = speed + shift * active * ((dt > 0).float() * 0.7 / dt.clamp(min=1e-3))
 
-        affinity = self._affinity(where, size, p00, at) * active
-        first = match(affinity * (affinity > 0.08).float() * high, 6)
-        unmatched = (1 - first.amax(1, keepdim=True)) * (lost < 0.5).float()
-        pairs = first + match(affinity * (affinity > 0.25).float() * low * unmatched, 3)
+        # Two stages in one greedy matching: a confident detection always comes before a weak one.
+        away = away - shift[:, :, None]
+        far = (away * away).sum(0) / (spread + 1e-6)
+        kits, kits_found = average[6:], found[8 : 8 + KIT]
+        weighted = self.metric * kits_found
+        unlike = (kits * kits * self.metric).sum(0)[:, None] + (kits_found * weighted).sum(0, keepdim=True)
+        unlike = (unlike - 2 * kits.T @ weighted).clamp(min=0.0)
+        affinity = 0.5 * _iou(where, size, at, extent_found) + 0.4 * torch.exp(-0.35 * far) + 0.1 * like
+        affinity = affinity * (1 - t.kit_weight + t.kit_weight * torch.exp(-2 * unlike))
+        affinity = affinity * ((far < t.gate).float() * alike * active_column)
+        strong = (affinity > 0.08).float() * high
+        weak = (affinity > 0.25).float() * low * (lost_column < 0.5).float()
+        pairs = match((0.45 * affinity + 0.5 * high) * (strong + weak), 4)
 
         # A cut: many tracks, many detections, hardly any pair. Everything starts again, as after a reset.
-        known = (active * (identity > 0.5).float()).sum()
-        cut = ((known >= 6) & (high.sum() >= 6) & (pairs.sum() < 0.2 * known)).float()
+        known = (active * (identity > 0.5).float()).sum(1)
+        cut = ((known >= 6) & (high.sum(1) >= 6) & (pairs.sum().reshape(1) < 0.2 * known)).float()
         pairs = pairs * (1 - cut)
         active = active * (1 - cut)
+        scenes = scenes + torch.maximum(fresh, cut)
+        since_cut = (since_cut.clamp(max=1e5) + dt) * (1 - cut)
         fresh = torch.maximum(fresh, cut)
 
-        hit = pairs.amax(1, keepdim=True)
-        z = pairs @ at_rows
-        r = (t.measure * h).clamp(min=0.3)
-        gain = hit / (p00 + r * r)
+        z = found @ pairs.T
+        hit = z[_FOUND_ONE:].clamp(max=1.0)
+        floor = t.measure * h
+        gain = hit / (p00 + (floor * floor).clamp(min=0.09))
         k0, k1 = p00 * gain, p01 * gain
-        away = z[:, 0:2] - where
-        where, speed = where + k0 * away, speed + k1 * away
+        residual = z[0:2] - where
+        where, speed = where + k0 * residual, speed + k1 * residual
         p11 = p11 - k1 * p01
         p00, p01 = (1 - k0) * p00, (1 - k0) * p01
-        size = size + hit * t.size_gain * (z[:, 2:4] - size)
-        confidence = torch.where(hit > 0.5, 0.5 * (confidence + z[:, 4:5]), confidence * 0.9)
-        belief = belief + 0.1 * hit * (z[:, 5:8] - belief)
         hits = hits + hit
-        lost = (lost + dt) * (1 - hit)
-        left, top, width, height = self._picture(view)
-        x, y = torch.split(where, 1, 1)
-        inside = ((x >= left) & (x <= left + width) & (y >= top) & (y <= top + height)).float()
+        average = average + hit * torch.maximum(self.gains, 1 / (hits + 1)) * (z[2 : 2 + _AVERAGED] - average)
+        lost = lost * (1 - hit)
+        left_top, extent = picture
+        inside = ((where >= left_top) & (where <= left_top + extent)).float().amin(0, keepdim=True)
         patience = torch.where(identity > 0.5, t.keep_seconds, 0.07)
         active = active * (lost <= patience).float() * torch.maximum(inside, hit)
 
         # Births fill the free slots in order of score.
         new = high * (1 - pairs.amax(0, keepdim=True))
-        free = 1 - active
+        free = 1 - active.T
         born = (torch.cumsum(new, 1) == torch.cumsum(free, 0)).float() * new * free
-        birth = born.amax(1, keepdim=True)
-        b = born @ at_rows
-        height_of_new = b[:, 3:4]
-        none = torch.zeros_like(birth)
-        speed_variance = height_of_new * height_of_new
-        counted = birth * (1 + fresh * (t.confirm_hits - 1))
-        # In the order of STATE_COLUMNS.
-        beginning = torch.cat(
-            [b[:, 0:4], none, none, 0.01 * speed_variance, none, speed_variance]
-            + [b[:, 4:5], counted, none, none, birth, b[:, 5:8]],
-            1,
-        )
-        going_on = torch.cat(
-            [where, size, speed, p00, p01, p11, confidence, hits, lost, identity, active, belief], 1
-        )
-        state = going_on * active * (1 - birth) + beginning
+        begun = (self.begin + fresh * self.begin_fresh) @ (found @ born.T)
+        going_on = torch.cat([where, speed, p00, p01, p11, hits, lost, identity, active, side, seen, average])
+        state = going_on * active + begun
 
         # An id is given with confirmation, so that false births use none up.
-        before_id, hits, lost, identity, active, belief = torch.split(state, [10, 1, 1, 1, 1, 3], 1)
+        before_id, identity, active, side, seen, average = torch.split(state, [_ID, 1, 1, 1, 1, _AVERAGED])
+        hits, lost = before_id[_HITS : _HITS + 1], before_id[_LOST : _LOST + 1]
         confirmed = active * (hits >= t.confirm_hits).float()
         unnamed = confirmed * (identity < 0.5).float()
-        identity = identity + unnamed * (clock[1:2] + torch.cumsum(unnamed, 0))
-        state = torch.cat([before_id, hits, lost, identity, active, belief], 1)
-        clock = torch.cat([clock[0:1].clamp(max=1e6) + 1, clock[1:2] + unnamed.sum()])
-
+        identity = identity + unnamed * (given + torch.cumsum(unnamed, 1))
+        given = given + unnamed.sum(1)
         shown = confirmed * (lost <= t.show_seconds).float()
-        label = _label(belief)
-        tracks = torch.cat(
-            [
-                self._corners_in_picture(state, view), before_id[:, 9:10], label, identity, shown,
-                before_id[:, 4:6] / torch.cat([width, height]),
-            ],
-            1,
-        )  # fmt: skip
-        named = ((pairs + born) * (identity * confirmed)).amax(0, keepdim=True).T
-        valid = (at_rows[:, 4:5] >= 0.01).float()
-        detections = torch.cat(
-            [self._corners_in_picture(at_rows, view), at_rows[:, 4:5], _label(at_rows[:, 5:8]), named, valid],
-            1,
-        )
-        counts = [(shown * (label == role).float()).sum(0, keepdim=True) for role in (0.0, 1.0, 2.0)]
-        stats = torch.cat([shown.sum(0, keepdim=True), *counts, clock[1:2].reshape(1, 1)], 1)
-        return tracks * shown, detections * valid, stats, state, clock
+        seen = seen + dt * shown
+        label = _label(average[3:6])
+        side, teams, both = self._teams(average[6:], side, shown * (label < 0.5).float(), hits, dt, teams)
+        side_of = (side.abs() > 0.1).float() * both * (label < 0.5).float() * ((side < 0).float() + 1) - 1
 
-    def _corners_in_picture(self, boxes: Tensor, view: Tensor) -> Tensor:
-        """Return the corners [n, 4] in 0..1 of the picture."""
-        left, top, width, height = self._picture(view)
-        offset, extent = torch.cat([left, top, left, top]), torch.cat([width, height, width, height])
-        return ((torch.cat(_corners(boxes, 1), 1) - offset) / extent).clamp(0.0, 1.0)
+        state = torch.cat([before_id, identity, active, side, seen, average])
+        corners = self._corners(state[_X : _Y + 1], average[1:3], left_top, extent)
+        per_second = state[_VX : _VY + 1] / extent
+        tracks = torch.cat([corners, average[0:1], label, identity, shown, per_second, side_of]) * shown
+        wanted = ((team < -0.5).float() + ((side_of - team).abs() < 0.5).float()).clamp(max=1.0)
+        visible = torch.cat([tracks[0:8] * wanted, side_of])
+
+        named = (pairs + born) * (identity * confirmed).T
+        valid = (score >= 0.01).float()
+        found_corners = self._corners(at, extent_found, left_top, extent)
+        detections = torch.cat([found_corners, score, _label(found[5:8]), named.amax(0, keepdim=True), valid])
+
+        mine = shown * (identity == follow).float() * (follow > 0.5).float()
+        same = (follow == followed).float()
+        there = mine.sum(1)
+        trail, path = self._trail(state[_X : _Y + 1], mine, shift, same * (1 - cut), dt, trail, picture)
+        # Metres by the person's height, relative to what most people in view do.
+        people = shown.sum(1)
+        crowd = (state[_VX : _VY + 1] * shown).sum(1, keepdim=True) / people.clamp(min=1.0)
+        relative = state[_VX : _VY + 1] - crowd
+        pace = (relative * relative).sum(0, keepdim=True).sqrt() * (_PERSON_M / average[2:3].clamp(min=1.0))
+        pace = (pace * mine).sum(1).clamp(max=15.0)
+        metres = metres * same * (1 - cut) + pace * dt * (pace > 0.7).float()
+        scaled = there * (people >= 6.0).float()
+        roles, sides = torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.0], [1.0]])
+        counts = (torch.cat([label == roles, side_of == sides]).float() * shown).sum(1)
+        stats = torch.cat(
+            [people, counts, both.reshape(1), given, scenes]
+            + [(since_cut < 2.0).float() * (scenes > 1.5).float()]
+            + [(seen * mine).sum(1), there, pace * 3.6, metres, scaled]
+        )
+        clock = torch.cat([ticks.clamp(max=1e6) + 1, given, scenes, since_cut, follow, metres])
+        return (
+            tracks.T, visible.T, (detections * valid).T, path.T, stats[None, :], state, clock, teams, trail
+        )  # fmt: skip
+
+    def _teams(
+        self, kits: Tensor, side: Tensor, players: Tensor, hits: Tensor, dt: Tensor, teams: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the side of each track (1 = first team, -1 = second), their kits, whether they are known.
+
+        Two-means that never ends: each frame moves the two kits towards the players who wear them. It begins
+        with a split along the direction in which kits differ most, the lighter half first, and begins
+        again as long as the two do not stand apart.
+        """
+        count = players.sum(1, keepdim=True)
+        spread = kits - (kits * players).sum(1, keepdim=True) / count.clamp(min=1.0)
+        scaled = spread * self.metric * players
+        cover = scaled @ spread.T
+        for _ in range(3):  # squaring leaves the strongest direction
+            cover = cover / (cover.abs().reshape(1, -1).amax(1, keepdim=True) + 1e-6)
+            cover = cover @ cover
+        direction = cover @ self.ahead
+        direction = direction * (2 * (direction[0:1] >= 0).float() - 1)
+        first = ((direction * scaled).sum(0, keepdim=True) > 0).float()
+
+        updates = teams[0:1, KIT:]
+        begun = (updates > 0.5).float()
+        off = kits[None] - teams[:, :KIT, None]
+        distance = (off * off * self.metric).sum(1)
+        apart = teams[0:1, :KIT] - teams[1:2, :KIT]
+        apart = (apart * apart * self.metric.T).sum(1, keepdim=True) + 1e-4
+        evidence = ((distance[1:2] - distance[0:1]) / apart).clamp(-1.0, 1.0)
+        # A kit far from both says nothing: a goalkeeper, an official, two people in one box.
+        evidence = evidence * (distance.amin(0, keepdim=True) < apart).float()
+        side = side + players * torch.maximum(1 / (hits + 1), torch.full_like(hits, 0.1)) * (evidence - side)
+        first = begun * (evidence > 0).float() + (1 - begun) * first
+        second = begun * (evidence < 0).float() + (1 - begun) * (1 - first)
+        wear = torch.cat([first, second]) * players
+        worn = wear.sum(1, keepdim=True)
+        mean = (wear @ kits.T) / worn.clamp(min=1.0)
+        rate = torch.maximum(1 / (updates + 1), (dt / self.tuning.team_seconds).reshape(1, 1))
+        moved = teams[:, :KIT] + rate * (worn >= 1.5).float() * (mean - teams[:, :KIT])
+        enough = torch.maximum(begun, (count >= 6).float() * (worn.amin(0, keepdim=True) >= 2.5).float())
+        # Within a team kits differ less than between the two.
+        within = (distance.amin(0, keepdim=True) * players).sum(1, keepdim=True) / count.clamp(min=1.0)
+        stands = torch.maximum(1 - begun, ((within < 0.35 * apart) & (apart > 0.1)).float())
+        going_on = enough * torch.maximum(stands, (updates > 24.5).float())
+        updates = (updates + 1).clamp(max=1e6) * going_on
+        kept = torch.cat([moved, torch.cat([updates, updates])], 1) * going_on
+        return side * going_on, kept, (updates >= 1.5).float()
+
+    def _trail(
+        self,
+        where: Tensor,
+        mine: Tensor,
+        shift: Tensor,
+        same: Tensor,
+        dt: Tensor,
+        trail: Tensor,
+        picture: tuple[Tensor, Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """Return trail' [4, TRAIL] and the path [3, TRAIL] of the followed one; both move with the camera."""
+        left_top, extent = picture
+        trail = trail * same
+        old = trail[:, TRAIL - 1 :]
+        now = torch.cat([(where * mine).sum(1, keepdim=True), mine.sum(1, keepdim=True)])
+        waited = old[3:4] + dt
+        push = torch.maximum((waited >= 0.1).float(), 1 - old[2:3]) * now[2:3]
+        points = torch.cat([trail[0:2] + shift * trail[2:3], trail[2:3]])
+        moved = torch.cat([points[:, 1:], now], 1)
+        points = points + push * (moved - points)
+        waited = waited * (1 - push) * torch.ones_like(points[0:1])
+        at = (points[0:2] - left_top) / extent
+        inside = ((at >= 0) & (at <= 1)).float().amin(0, keepdim=True) * points[2:3]
+        path = torch.cat([at, torch.ones_like(inside)]) * inside
+        return torch.cat([points, waited]), path
+
+    @staticmethod
+    def _corners(at: Tensor, size: Tensor, left_top: Tensor, extent: Tensor) -> Tensor:
+        """Return the corners [4, n] in 0..1 of the picture."""
+        middle, half = (at - left_top) / extent, size * 0.5 / extent
+        return torch.cat([middle - half, middle + half]).clamp(0.0, 1.0)
 
 
 def _label(weights: Tensor) -> Tensor:
-    """Return 0, 1 or 2 [n, 1] for role weights [n, 3]; a rare role needs the majority."""
-    return (weights[:, 1:2] > 0.5).float() + 2 * (weights[:, 2:3] > 0.5).float()
+    """Return 0, 1 or 2 [1, n] for role weights [3, n]; a rare role needs the majority."""
+    return (weights[1:2] > 0.5).float() + 2 * (weights[2:3] > 0.5).float()
 
 
 class PlayerHead(nn.Module):
     """`net` and `post` together: what is exported."""
 
-    inputs = ("features", "view", "dt", "threshold", "track", "clock")
-    outputs = ("tracks", "detections", "stats", "track_next", "clock_next")
+    inputs = ("features", "view", "dt", "threshold", "team", "follow", *STATE)
+    outputs = (
+        "tracks",
+        "shown",
+        "detections",
+        "trail",
+        "stats",
+        "track_next",
+        "clock_next",
+        "teams_next",
+        "trail_state_next",
+    )
 
-    def __init__(self, shape: tuple[int, int, int], width: int = 64, tuning: Tuning | None = None) -> None:
+    def __init__(self, shape: tuple[int, int, int], width: int = 48, tuning: Tuning | None = None) -> None:
         super().__init__()
         self.net = PlayerNet(shape[0], width)
         self.post = PlayerPost(tuning or Tuning(), shape)
 
     def forward(
-        self, features: Tensor, view: Tensor, dt: Tensor, threshold: Tensor, track: Tensor, clock: Tensor
+        self,
+        features: Tensor,
+        view: Tensor,
+        dt: Tensor,
+        threshold: Tensor,
+        team: Tensor,
+        follow: Tensor,
+        track: Tensor,
+        clock: Tensor,
+        teams: Tensor,
+        trail_state: Tensor,
     ) -> tuple[Tensor, ...]:
         """Run one frame; shapes as in the manifest."""
-        result: tuple[Tensor, ...] = self.post(self.net(features), view, dt, threshold, track, clock)
+        picture = self.post.picture(view)
+        heat, deep = self.net(features)
+        found = self.post.detections(heat, deep, features, self.net, picture)
+        result: tuple[Tensor, ...] = self.post(
+            found, picture, dt, threshold, team, follow, track, clock, teams, trail_state
+        )
         return result

@@ -15,9 +15,10 @@ from typing import Any
 import torch
 
 from core_network.spec import FeatureSpec
-from task_heads.manifest import MANIFEST_FILE, MODEL_FILE, parse_manifest
+from task_heads.manifest import MANIFEST_FILE, MODEL_FILE, SCHEMA_VERSION, parse_manifest
 from task_heads.runner import HeadRunner
 from task_heads.training.graph import export_graph
+from task_heads.training.outside import outside_recipe
 from task_heads.training.recipes import Recipe, recipe
 
 __all__ = ["export_head", "write_head"]
@@ -26,14 +27,18 @@ _SHIPPED = Path(__file__).parents[1]
 
 
 def export_head(checkpoint: Path, output: Path | None = None) -> Path:
-    """Write a checkpoint's head to the folder `output` (default: the built-in head's) and return the folder.
+    """Write a checkpoint's head to the folder `output` and return the folder.
 
-    The default threshold is the one that was best on the validation split.
+    Default: where its head.json is, the built-in head's folder or that of its network.py. The default
+    threshold is the one that was best on the validation split. Raises HeadError when the files do not fit
+    each other.
     """
     state = torch.load(checkpoint, weights_only=False)
     name = str(state["name"])
-    kind = recipe(name)
     spec = FeatureSpec.from_json(state["spec"])
+    network = state.get("network")
+    kind = recipe(name) if network is None else outside_recipe(Path(network), spec)
+    written = _SHIPPED / name if network is None else Path(network).parent
     head = kind.build(spec.shape, int(state["width"]))
     head.load_state_dict(state["average"])
     last = state["run"]["validation"][-1]
@@ -43,12 +48,18 @@ def export_head(checkpoint: Path, output: Path | None = None) -> Path:
         if key not in ("step", "threshold")
     ]
     return write_head(
-        name, kind, head, spec, output or _SHIPPED / name, threshold=float(last["threshold"]), metrics=metrics
+        written,
+        kind,
+        head,
+        spec,
+        output or written,
+        threshold=float(last.get("threshold", 0)),
+        metrics=metrics,
     )
 
 
 def write_head(
-    name: str,
+    written: Path,
     kind: Recipe,
     head: torch.nn.Module,
     spec: FeatureSpec,
@@ -57,19 +68,23 @@ def write_head(
     threshold: float,
     metrics: list[dict[str, Any]],
 ) -> Path:
-    """Export a head's module and write its folder; raises HeadError when the result is not a valid head."""
+    """Export a head's module and write its folder; raises HeadError when the result is not a valid head.
+
+    `written` is the folder of the head.json from which everything is taken that a person wrote.
+    """
     threshold = round(threshold, 3)
     example = kind.example(spec.shape, threshold)
     outputs: tuple[str, ...] = head.outputs  # type: ignore[assignment]
     model = export_graph(head, example, outputs)
-    document = json.loads((_SHIPPED / name / MANIFEST_FILE).read_text())
+    document = json.loads((written / MANIFEST_FILE).read_text())
+    document["schema_version"] = SCHEMA_VERSION
     document["spec"] = {"name": spec.name, "fingerprint": spec.fingerprint, "shape": list(spec.shape)}
     document["model"] = {"file": MODEL_FILE, "sha256": hashlib.sha256(model).hexdigest(), "size": len(model)}
     document["metrics"] = metrics
-    for setting in document["settings"]:
+    for setting in document.get("settings", ()):
         if setting["name"] == "threshold":
             setting["default"] = threshold
-    parse_manifest(document, f"head {name}")
+    parse_manifest(document, str(folder / MANIFEST_FILE))
     folder.mkdir(parents=True, exist_ok=True)
     for file, content in (
         (MODEL_FILE, model),

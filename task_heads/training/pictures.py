@@ -21,12 +21,21 @@ from numpy.typing import NDArray
 
 from core_network.catalogue import Core
 from core_network.encoder import Encoder
-from core_network.prepare import prepare
-from core_network.spec import RATES
+from core_network.prepare import View, prepare
+from core_network.spec import RATES, FeatureSpec
+from core_network.training.augment import PAN_SHARE, made_past
 from core_network.training.stills import Still, load_badminton, load_football, load_point_stills, read_splits
 from task_heads.dataset import ROLES, DatasetWriter, FrameTruth
 
-__all__ = ["Labelled", "Views", "labelled_football", "labelled_procedural", "write_pictures"]
+__all__ = [
+    "Labelled",
+    "Views",
+    "kit_colours",
+    "labelled_football",
+    "labelled_procedural",
+    "write_pictures",
+    "write_views",
+]
 
 RATE_SHARES = {"lossless": 0.15, "high": 0.15, "default": 0.5, "low": 0.2}
 """How often each rate is seen: heads must work at all of them."""
@@ -78,7 +87,10 @@ def labelled_procedural(folder: Path) -> list[Labelled]:
             people = [p for p in row["players"] if p.get("visible", 1.0) >= 0.25]
             boxes = np.array([p["box"] for p in people], np.float32).reshape(-1, 4)
             balls = np.array([row["ball"][:2]] if row["ball"] else [], np.float32).reshape(-1, 2)
-            still = Still(row["file"], (folder / row["file"]).read_bytes(), boxes, balls)
+            picture, *earlier = (
+                (folder / name).read_bytes() for name in [row["file"], *row.get("earlier", [])]
+            )
+            still = Still(row["file"], picture, boxes, balls, tuple(earlier))
             labelled.append(Labelled(still, tuple(p["role"] for p in people), "train"))
     return labelled
 
@@ -114,43 +126,69 @@ def write_pictures(
 
     With the split `validation` every view is the whole picture, unchanged, at rate `default`.
     """
-    encoder = Encoder(core, threads)
     sources = list(_sources(root, procedural, splits, views))
-    total = sum(count for _, count in sources)
-    training = "train" in splits
     with DatasetWriter(folder, core.spec) as writer:
-        for index, (item, count) in enumerate(sources):
-            pixels = item.still.pixels()
-            for view_number in range(count):
-                rng = np.random.default_rng([seed, index, view_number])
-                picture, truth = _view(item, pixels, rng, whole=not training or view_number == 0)
-                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-                image, view = prepare(frame, core.spec.input_width, core.spec.input_height)
-                rate = str(rng.choice(RATES, p=[RATE_SHARES[r] for r in RATES])) if training else "default"
-                symbols = core.spec.quantise(encoder.latent(image), rate)
-                writer.add(
-                    symbols,
-                    rate,
-                    view,
-                    source=item.still.name,
-                    frame=view_number,
-                    truth=truth,
-                    split=item.split,
-                )
-                if writer.records % 50 == 0 or writer.records == total:
-                    print(f"\rfeatures {writer.records}/{total}", end="", file=sys.stderr, flush=True)
+        whole_at = None if "train" in splits else "default"
+        return write_views(writer, core, sources, seed=seed, whole_at=whole_at, threads=threads)
+
+
+def write_views(
+    writer: DatasetWriter,
+    core: Core,
+    sources: Sequence[tuple[Labelled, int]],
+    *,
+    seed: int,
+    whole_at: str | None = None,
+    threads: int = 1,
+) -> int:
+    """Add so many views of each labelled picture to a dataset and return the number of its records.
+
+    The first view of a picture is the whole of it, the others differ, and rates are drawn by RATE_SHARES;
+    with `whole_at` every view is the whole picture at that rate. Progress goes to stderr.
+    """
+    encoder, spec = Encoder(core, threads), core.spec
+    total = sum(count for _, count in sources)
+    for index, (item, count) in enumerate(sources):
+        pixels = item.still.pixels()
+        for view_number in range(count):
+            rng = np.random.default_rng([seed, index, view_number])
+            whole = whole_at is not None or view_number == 0
+            past = item.still.earlier_pixels()
+            if not past and not whole and rng.random() < PAN_SHARE:
+                past = made_past(pixels, item.still.balls, rng)
+            picture, past, truth = _view(item, pixels, past, rng, whole=whole)
+            image, view = _prepared(picture, spec)
+            earlier = [_prepared(before, spec)[0] for before in past]
+            rate = whole_at or str(rng.choice(RATES, p=[RATE_SHARES[r] for r in RATES]))
+            symbols = spec.quantise(encoder.latent_after(image, earlier), rate)
+            writer.add(
+                symbols, rate, view, source=item.still.name, frame=view_number, truth=truth, split=item.split
+            )
+            if writer.records % 50 == 0 or writer.records == total:
+                print(f"\rfeatures {writer.records}/{total}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return writer.records
 
 
+def _prepared(pixels: NDArray[np.uint8], spec: FeatureSpec) -> tuple[NDArray[np.uint8], View]:
+    frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+    return prepare(frame, spec.input_width, spec.input_height)
+
+
 def _view(
-    item: Labelled, pixels: NDArray[np.uint8], rng: np.random.Generator, *, whole: bool
-) -> tuple[NDArray[np.uint8], FrameTruth]:
-    """Return a picture and its truth: the whole one, or a mirrored, zoomed (1 to 2.3) and recoloured part."""
+    item: Labelled,
+    pixels: NDArray[np.uint8],
+    past: tuple[NDArray[np.uint8], ...],
+    rng: np.random.Generator,
+    *,
+    whole: bool,
+) -> tuple[NDArray[np.uint8], tuple[NDArray[np.uint8], ...], FrameTruth]:
+    """Return picture, past and truth: whole, or of a mirrored, zoomed (1 to 2.3) and recoloured part."""
     still = item.still
     if whole:
         labels = item.roles if still.people is not None else ()
-        return np.ascontiguousarray(pixels), FrameTruth(still.people, labels, still.balls)
+        kits = kit_colours(pixels, still.people) if still.people is not None else None
+        return np.ascontiguousarray(pixels), past, FrameTruth(still.people, labels, still.balls, kits)
     height, width = pixels.shape[:2]
     # Half of the views are nearly whole: that is the size at which people will be seen.
     zoom = float(np.exp(rng.uniform(0.0, np.log(1.15 if rng.random() < 0.5 else 2.3))))
@@ -160,19 +198,22 @@ def _view(
         anchor = still.balls[rng.integers(len(still.balls))]
     left = int(np.clip(anchor[0] - crop_w * rng.random(), 0, width - crop_w))
     top = int(np.clip(anchor[1] - crop_h * rng.random(), 0, height - crop_h))
-    part = pixels[top : top + crop_h, left : left + crop_w]
     flip = bool(rng.random() < 0.5)
     gain = rng.uniform(0.75, 1.25) * rng.uniform(0.93, 1.07, 3)
     curve = np.clip(np.arange(256)[:, None] * gain + rng.uniform(-20, 20), 0, 255).astype(np.uint8)
-    part = np.stack([curve[part[..., channel], channel] for channel in range(3)], 2)
-    if flip:
-        part = part[:, ::-1]
+
+    def changed(whole_picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        part = whole_picture[top : top + crop_h, left : left + crop_w]
+        part = np.stack([curve[part[..., channel], channel] for channel in range(3)], 2)
+        return np.ascontiguousarray(part[:, ::-1] if flip else part)
+
+    part = changed(pixels)
 
     def mapped(points: NDArray[np.float32]) -> NDArray[np.float32]:
         moved = points - np.array([left, top], np.float32)
         return np.stack([crop_w - moved[:, 0], moved[:, 1]], 1) if flip else moved
 
-    boxes = balls = None
+    boxes = balls = kits = None
     kept_labels: tuple[str | None, ...] = ()
     if still.people is not None:
         a, b = mapped(still.people[:, :2]), mapped(still.people[:, 2:])
@@ -182,10 +223,27 @@ def _view(
         kept = _area(boxes) > 0.4 * _area(full)
         boxes = boxes[kept]
         kept_labels = tuple(role for role, keep in zip(item.roles, kept, strict=True) if keep)
+        kits = kit_colours(part, boxes)
     if still.balls is not None:
         at = mapped(still.balls)
         balls = at[((at >= 0) & (at < [crop_w, crop_h])).all(1)].astype(np.float32)
-    return np.ascontiguousarray(part), FrameTruth(boxes, kept_labels, balls)
+    return part, tuple(changed(before) for before in past), FrameTruth(boxes, kept_labels, balls, kits)
+
+
+def kit_colours(picture: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the median RGB of shirt and shorts of each person [m, 6]; boxes in px of the picture."""
+    height, width = picture.shape[:2]
+    colours = np.zeros((len(boxes), 6), np.uint8)
+    for index, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
+        across, down = x1 - x0, y1 - y0
+        left = min(max(int(x0 + 0.3 * across), 0), width - 1)
+        right = max(min(int(x0 + 0.7 * across) + 1, width), left + 1)
+        for part, (begin, end) in enumerate(((0.18, 0.45), (0.48, 0.65))):
+            top = min(max(int(y0 + begin * down), 0), height - 1)
+            bottom = max(min(int(y0 + end * down) + 1, height), top + 1)
+            region = picture[top:bottom, left:right].reshape(-1, 3)
+            colours[index, 3 * part : 3 * part + 3] = np.median(region, 0)
+    return colours
 
 
 def _area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,33 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from core_network.spec import FeatureSpec
 from core_network.training.detection import average_precision, ball_score, box_iou
 from core_network.training.losses import task_loss
 from task_heads.ball_statistics import network as ball
+from task_heads.ball_statistics.measuring import FOOTBALL, People
 from task_heads.dataset import ROLES, Record
+from task_heads.manifest import load_manifest
 from task_heads.player_tracking import network as players
+from task_heads.training.player_targets import player_loss, player_target
 
-__all__ = ["RECIPES", "Recipe", "recipe"]
+__all__ = ["RECIPES", "Recipe", "Run", "Target", "recipe"]
 
 BALL_RADIUS = 12 / 1920
 """A ball is found within 12 px of a picture 1920 px wide."""
 
+_DETECTIONS = players.PlayerHead.outputs.index("detections")
+
 Run = Callable[[Record], tuple[NDArray[np.float32], ...]]
 Loss = Callable[[nn.Module, Tensor, Mapping[str, Tensor]], tuple[Tensor, dict[str, float]]]
+Target = Callable[[Record, FeatureSpec], Mapping[str, NDArray[Any]]]
+
+
+def _has_people(record: Record) -> bool:
+    return record.truth.boxes is not None
+
+
+def _has_balls(record: Record) -> bool:
+    return record.truth.balls is not None
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one head is built, trained and validated."""
+    """How one head is built, trained and validated.
+
+    `target` makes what `loss` compares with (None: the maps of people, balls and roles); `wants` says which
+    records are of use; `inputs` replaces the usual inputs of a first frame, given the threshold; `settings`
+    are those beside the threshold, `needs` makes what comes from other heads when they see nothing.
+    """
 
     build: Callable[[tuple[int, int, int], int], nn.Module]
     width: int
@@ -37,33 +57,25 @@ class Recipe:
     state: dict[str, tuple[int, ...]]
     loss: Loss
     measure: Callable[[Run, Sequence[Record]], dict[str, float]]
+    wants: Callable[[Record], bool]
+    target: Target | None = None
+    inputs: Callable[[float], dict[str, Tensor]] | None = None
+    settings: Mapping[str, float] = field(default_factory=dict)
+    needs: Callable[[], dict[str, Tensor]] = dict
 
     def example(self, shape: tuple[int, int, int], threshold: float) -> dict[str, Tensor]:
         """Return inputs of a first frame, in the graph's order."""
+        if self.inputs is not None:
+            return self.inputs(threshold)
         return {
             "features": torch.zeros(1, *shape),
             "view": torch.tensor([0.0, 0.0, 1.0, 1.0, 1280.0, 704.0]),
             "dt": torch.zeros(1),
             "threshold": torch.tensor([threshold]),
+            **{name: torch.tensor([value]) for name, value in self.settings.items()},
+            **self.needs(),
             **{name: torch.zeros(size) for name, size in self.state.items()},
         }
-
-
-def _player_loss(
-    head: nn.Module, features: Tensor, target: Mapping[str, Tensor]
-) -> tuple[Tensor, dict[str, float]]:
-    assert isinstance(head, players.PlayerHead)
-    maps, roles = head.net.maps(head.net(features))
-    no_ball = maps.new_zeros(len(maps), 3, *maps.shape[2:])
-    loss, parts = task_loss(maps, no_ball, {**target, "ball_known": torch.zeros_like(target["ball_known"])})
-    known = target["role"] >= 0
-    rare = torch.tensor([1.0, 2.5, 2.0])
-    role = (
-        F.cross_entropy(roles.permute(0, 2, 3, 1)[known], target["role"][known], weight=rare)
-        if known.any()
-        else maps.sum() * 0
-    )
-    return loss + 0.3 * role, {"heat": parts["people"], "box": parts["box"], "role": role.item()}
 
 
 def _ball_loss(
@@ -86,7 +98,7 @@ def _measure_players(run: Run, records: Sequence[Record]) -> dict[str, float]:
         if record.truth.boxes is None:
             continue
         size = record.view[4:6]
-        rows = run(record)[1]
+        rows = run(record)[_DETECTIONS]
         rows = rows[rows[:, 7] > 0.5]
         found.append(np.column_stack([rows[:, :4] * np.tile(size, 2), rows[:, 4]]))
         truths.append(record.truth.boxes)
@@ -132,22 +144,34 @@ def _measure_ball(run: Run, records: Sequence[Record]) -> dict[str, float]:
     return {"f1": best.f1, "recall": best.recall, "precision": best.precision, "threshold": float(threshold)}
 
 
+def _people() -> People:
+    """Return what the player head puts out; export the ball head again when that changes."""
+    tracks = load_manifest(Path(players.__file__).parent).output("tracks")
+    return People(tracks.shape, tracks.columns)
+
+
 RECIPES: dict[str, Recipe] = {
     "player_tracking": Recipe(
         build=lambda shape, width: players.PlayerHead(shape, width),
-        width=64,
+        width=48,
         probe="people",
-        state={"track": (players.SLOTS, players.STATE_COLUMNS), "clock": (2,)},
-        loss=_player_loss,
+        state=players.STATE,
+        loss=player_loss,
         measure=_measure_players,
+        wants=_has_people,
+        target=player_target,
+        settings={"team": -1.0, "follow": 0.0},
     ),
     "ball_statistics": Recipe(
-        build=lambda shape, width: ball.BallHead(shape, width),
+        build=lambda shape, width: ball.BallHead(shape, _people(), width),
         width=32,
         probe="ball",
-        state={"track": (ball.STATE_VALUES,), "trail_state": (ball.TRAIL, 4)},
+        state=ball.STATE,
         loss=_ball_loss,
         measure=_measure_ball,
+        wants=_has_balls,
+        settings={"sport": FOOTBALL},
+        needs=lambda: {"player_tracking__tracks": torch.zeros(_people().shape)},
     ),
 }
 

@@ -29,30 +29,41 @@ from core_network.catalogue import Core, default_core, load_core
 from core_network.spec import FeatureSpec
 from core_network.training.memory import keep_freed_memory
 from core_network.training.targets import Targets, make_targets
-from task_heads.dataset import ROLES, FeatureDataset, Record
+from task_heads.dataset import ROLES, DatasetError, FeatureDataset, Record
+from task_heads.training.outside import outside_recipe
 from task_heads.training.pictures import Views, write_pictures
-from task_heads.training.recipes import Recipe, recipe
+from task_heads.training.recipes import Recipe, Target, recipe
+from task_heads.training.warm_start import warm_start
 
-__all__ = ["HeadTrainingConfig", "features_for", "load_records", "runner_of", "train_head", "warm_start"]
+__all__ = ["HeadTrainingConfig", "features_for", "load_records", "runner_of", "train_head"]
 
 CHECKPOINT_EVERY = 250
+_COMPARED = 48
+"""Pictures on which the channels of a probe are compared, when the head is narrower."""
 _WHOLE = Views(football=1, procedural=0, badminton=0, tennis=0, volleyball=0)
 """Validation: each football still once; thresholds are chosen for the sport that is shown."""
 
 
 @dataclass(frozen=True)
 class HeadTrainingConfig:
-    """What a run is; read from YAML, unknown keys are errors."""
+    """What a run is; read from YAML, unknown keys are errors.
+
+    A built-in head keeps its recorded `features` in one folder for all cores; a head from outside names its
+    `network` and the datasets `train` and `validation` that `featurecast record` wrote.
+    """
 
     name: str
     seed: int
     output: Path
-    features: Path
-    procedural: Path | None
     steps: int
     batch: int
     learning_rate: float
     validate_every: int
+    features: Path | None = None
+    procedural: Path | None = None
+    network: Path | None = None
+    train: Path | None = None
+    validation: Path | None = None
     threads: int = 1
     core: Path | None = None
     warm_start: Path | None = None
@@ -67,7 +78,9 @@ class HeadTrainingConfig:
             raise ValueError(f"{path}: expected a YAML file, got {str(error).splitlines()[0]}") from None
         if not isinstance(document, dict):
             raise ValueError(f"{path}: expected a mapping of settings")
-        paths = ("output", "features", "procedural", "core", "warm_start")
+        paths = (
+            "output", "features", "procedural", "core", "warm_start", "network", "train", "validation"
+        )  # fmt: skip
         values: dict[str, Any] = {
             k: Path(v) if k in paths and v is not None else v for k, v in document.items()
         }
@@ -77,22 +90,39 @@ class HeadTrainingConfig:
             config = cls(**values)
         except TypeError as error:
             raise ValueError(f"{path}: {str(error).split('__init__() ')[-1]}") from None
-        recipe(config.name)
+        own = (config.network, config.train, config.validation)
+        if config.network is None:
+            recipe(config.name)
+        if (None in own) if config.network is not None else (config.features is None or any(own)):
+            raise ValueError(
+                f"{path}: expected features (a built-in head), or network, train and validation (your own)"
+            )
         return config
+
+    def recipe(self, spec: FeatureSpec) -> Recipe:
+        """Return how this head is trained; raises HeadError on a network.py that does not fit."""
+        return recipe(self.name) if self.network is None else outside_recipe(self.network, spec)
 
     def core_to_use(self) -> Core:
         """Return the frozen core: the default one unless a folder is named."""
         return load_core(self.core) if self.core else default_core()
 
 
-def features_for(config: HeadTrainingConfig, root: Path) -> tuple[Path, Path]:
+def features_for(config: HeadTrainingConfig, root: Path | None) -> tuple[Path, Path]:
     """Return the folders of training and validation features of this core, recording them when they are
     not there."""
+    if config.train is not None and config.validation is not None:
+        return config.train, config.validation
     core = config.core_to_use()
+    assert config.features is not None
     folders = []
     for split in ("train", "validation"):
         folder = config.features / f"{core.spec.fingerprint[:12]}-{split}"
         if not (folder / "dataset.json").is_file():
+            if root is None:
+                raise DatasetError(
+                    f"{folder}: expected features; recording them needs --data or FEATURECAST_DATA"
+                )
             views = config.views if split == "train" else _WHOLE
             write_pictures(
                 folder,
@@ -109,27 +139,27 @@ def features_for(config: HeadTrainingConfig, root: Path) -> tuple[Path, Path]:
 
 
 def load_records(folder: Path, spec: FeatureSpec, split: str) -> list[Record]:
-    """Return a dataset's records; raises ValueError on features of another core or a record of another split.
+    """Return a dataset's records; raises DatasetError on features of another core or another split.
 
     Records without a split (own recordings) are taken for training.
     """
     dataset = FeatureDataset(folder)
     if dataset.spec.fingerprint != spec.fingerprint:
-        raise ValueError(
+        raise DatasetError(
             f"{folder}: expected features of {spec.name} {spec.fingerprint[:12]}..., got those of "
             "another core"
         )
     records = list(dataset)
     for record in records:
         if record.split not in ((split, "") if split == "train" else (split,)):
-            raise ValueError(
+            raise DatasetError(
                 f"{folder}: expected records of the split {split}, {record.source} is of {record.split}"
             )
     return records
 
 
-def _target(record: Record, spec: FeatureSpec) -> tuple[Targets, NDArray[np.int64]]:
-    """Return the maps of one record, in px of the core's input, and the role at each centre [h, w] (-1 =
+def _maps(record: Record, spec: FeatureSpec) -> dict[str, NDArray[Any]]:
+    """Return the maps of one record, in px of the core's input, and `role` at each centre [h, w] (-1 =
     none)."""
     x0, y0, width, height, source_width, source_height = record.view
     scale = np.array(
@@ -146,55 +176,34 @@ def _target(record: Record, spec: FeatureSpec) -> tuple[Targets, NDArray[np.int6
                 roles[row, column] = ROLES.index(label)
     if record.truth.balls is not None:
         balls = record.truth.balls * scale + shift
-    return make_targets(people, balls, spec.input_height, spec.input_width), roles
+    maps = make_targets(people, balls, spec.input_height, spec.input_width)
+    return {
+        "role": roles, **{f.name: np.asarray(getattr(maps, f.name), np.float32) for f in fields(Targets)}
+    }  # fmt: skip
 
 
 def _batch(
-    records: Sequence[Record], spec: FeatureSpec, size: int, seed: int, step: int
+    records: Sequence[Record], spec: FeatureSpec, target: Target, size: int, seed: int, step: int
 ) -> tuple[Tensor, dict[str, Tensor]]:
     rng = np.random.default_rng([seed, step])
     chosen = [records[i] for i in rng.integers(len(records), size=size)]
     features = np.concatenate([spec.dequantise(r.symbols, r.rate) for r in chosen])
-    targets = [_target(record, spec) for record in chosen]
-    maps = {
-        f.name: torch.from_numpy(np.stack([np.asarray(getattr(t, f.name), np.float32) for t, _ in targets]))
-        for f in fields(Targets)
-    }
-    maps["role"] = torch.from_numpy(np.stack([roles for _, roles in targets]))
+    targets = [target(record, spec) for record in chosen]
+    maps = {name: torch.from_numpy(np.stack([t[name] for t in targets])) for name in targets[0]}
     return torch.from_numpy(features), maps
 
 
 def _batches(
-    records: Sequence[Record], spec: FeatureSpec, config: HeadTrainingConfig, first: int
+    records: Sequence[Record], spec: FeatureSpec, target: Target, config: HeadTrainingConfig, first: int
 ) -> Iterator[tuple[int, tuple[Tensor, dict[str, Tensor]]]]:
     """Yield (step, batch); batch n depends on the seed and n only, the next is made meanwhile."""
     with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(_batch, records, spec, config.batch, config.seed, first)
+        following = pool.submit(_batch, records, spec, target, config.batch, config.seed, first)
         for step in range(first, config.steps):
             batch = following.result()
-            following = pool.submit(_batch, records, spec, config.batch, config.seed, step + 1)
+            following = pool.submit(_batch, records, spec, target, config.batch, config.seed, step + 1)
             yield step, batch
         following.cancel()
-
-
-def warm_start(head: nn.Module, checkpoint: Path, probe: str) -> None:
-    """Begin with the probe head that trained with the core: same layers, thrown away otherwise."""
-    averaged: dict[str, Tensor] = torch.load(checkpoint, map_location="cpu", weights_only=False)["average"]
-    prefix = f"probes.{probe}."
-    weights = {
-        name.removeprefix(prefix): value for name, value in averaged.items() if name.startswith(prefix)
-    }
-    last = max(int(name.split(".")[0]) for name in weights)
-    net = head.net
-    assert isinstance(net, nn.Module)
-    own = net.state_dict()
-    for name, value in weights.items():
-        layer, rest = name.split(".", 1)
-        if int(layer) == last:
-            own[f"last.{rest}"][: len(value)] = value
-        else:
-            own[f"trunk.{name}"].copy_(value)
-    net.load_state_dict(own)
 
 
 def runner_of(head: nn.Module, kind: Recipe, spec: FeatureSpec, threshold: float = 0.3) -> Any:
@@ -210,27 +219,30 @@ def runner_of(head: nn.Module, kind: Recipe, spec: FeatureSpec, threshold: float
     return run
 
 
-def train_head(config: HeadTrainingConfig, root: Path, *, resume: bool = False) -> Path:
+def train_head(config: HeadTrainingConfig, root: Path | None, *, resume: bool = False) -> Path:
     """Record the features if need be, train, and return the checkpoint; progress on stderr,
     `<output>/record.json` is the record.
 
-    Raises ValueError on a dataset of another core or split.
+    Raises DatasetError on a dataset of another core or split, HeadError on a network.py that does not fit.
     """
-    kind = recipe(config.name)
     spec = config.core_to_use().spec
+    kind = config.recipe(spec)
     train_folder, validation_folder = features_for(config, root)
     records = load_records(train_folder, spec, "train")
     holdout = load_records(validation_folder, spec, "validation")
     keep_freed_memory()
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    wanted = "boxes" if config.name == "player_tracking" else "balls"
-    records = [record for record in records if getattr(record.truth, wanted) is not None]
+    records = [record for record in records if kind.wants(record)]
+    if not records or not holdout:
+        raise DatasetError(f"{train_folder}, {validation_folder}: expected labelled records in both datasets")
     config.output.mkdir(parents=True, exist_ok=True)
     checkpoint = config.output / "checkpoint.pt"
     head = kind.build(spec.shape, kind.width)
     if config.warm_start is not None:
-        warm_start(head, config.warm_start, kind.probe)
+        chosen = records[:: max(1, len(records) // _COMPARED)]
+        compared = np.concatenate([spec.dequantise(r.symbols, r.rate) for r in chosen])
+        warm_start(head, config.warm_start, kind.probe, torch.from_numpy(compared))
     average = copy.deepcopy(head)
     optimiser = torch.optim.AdamW(head.parameters(), config.learning_rate, weight_decay=1e-3)
     first = 0
@@ -255,7 +267,7 @@ def train_head(config: HeadTrainingConfig, root: Path, *, resume: bool = False) 
         print(f"resuming {checkpoint} at step {first}", file=sys.stderr)
     started = time.monotonic()
     smooth: dict[str, float] = {}
-    for step, (features, target) in _batches(records, spec, config, first):
+    for step, (features, target) in _batches(records, spec, kind.target or _maps, config, first):
         head.train()
         for group in optimiser.param_groups:
             done = step / config.steps
@@ -291,6 +303,7 @@ def train_head(config: HeadTrainingConfig, root: Path, *, resume: bool = False) 
             run["minutes"] = round((time.monotonic() - started) / 60, 1)
             state = {
                 "name": config.name,
+                "network": None if config.network is None else str(config.network),
                 "fingerprint": spec.fingerprint,
                 "spec": spec.to_json(),
                 "width": kind.width,

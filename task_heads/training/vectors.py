@@ -23,7 +23,7 @@ from core_network.encoder import Encoder
 from core_network.prepare import View, prepare
 from core_network.scenes import Match
 from task_heads.registry import Registry
-from task_heads.runner import HeadRunner
+from task_heads.runner import HeadRunner, HeadSet
 
 __all__ = ["write_vectors"]
 
@@ -38,22 +38,22 @@ def write_vectors(folder: Path) -> None:
     core = default_core()
     encoder = Encoder(core)
     spec = core.spec
-    symbols, view = [], View.letterbox(1280, 720, spec.input_width, spec.input_height)
-    for scene in Match(11, 1280, 720, fps=25.0).frames(FRAMES):
+    symbols: list[NDArray[np.int8]] = []
+    view = View.letterbox(1280, 720, spec.input_width, spec.input_height)
+    for number, scene in enumerate(Match(11, 1280, 720, fps=25.0).frames(FRAMES)):
         frame = av.VideoFrame.from_ndarray(scene.image, format="rgb24")
         image, view = prepare(frame, spec.input_width, spec.input_height)
-        symbols.append(spec.quantise(encoder.latent(image), RATE))
+        symbols.append(spec.quantise(encoder.latent(image, fresh=number == 0), RATE))
     times = [0.0, *(_LOST.get(number, 0.04) for number in range(1, FRAMES))]
     folder.mkdir(parents=True, exist_ok=True)
-    heads = {}
-    for found in Registry(installed=False):
-        runner = HeadRunner(found.folder, spec)
-        values: list[NDArray[np.float32]] = []
-        for frame_symbols, dt in zip(symbols, times, strict=True):
-            outputs = runner.run(spec.dequantise(frame_symbols, RATE), view.as_array(), dt)
-            values.extend(outputs[output.name].ravel() for output in runner.manifest.outputs)
-        _write(folder / f"{runner.name}.f32.gz", np.concatenate(values).astype("<f4").tobytes())
-        heads[runner.name] = {"sha256": runner.manifest.model.sha256}
+    heads = HeadSet([HeadRunner(found.folder, spec) for found in Registry(installed=False)])
+    values: dict[str, list[NDArray[np.float32]]] = {name: [] for name in heads.order}
+    for frame_symbols, dt in zip(symbols, times, strict=True):
+        tables = heads.run(spec.dequantise(frame_symbols, RATE), view.as_array(), dt)
+        for name in heads.order:
+            values[name].extend(tables[name][output.name].ravel() for output in heads.manifest(name).outputs)
+    for name, parts in values.items():
+        _write(folder / f"{name}.f32.gz", np.concatenate(parts).astype("<f4").tobytes())
     _write(folder / "features.i8.gz", np.stack(symbols).tobytes())
     description = {
         "frames": FRAMES,
@@ -62,7 +62,7 @@ def write_vectors(folder: Path) -> None:
         "step": list(spec.steps[RATE]),
         "view": [float(value) for value in view.as_array()],
         "dt": times,
-        "heads": heads,
+        "heads": {name: {"sha256": heads.manifest(name).model.sha256} for name in heads.order},
     }
     (folder / "vectors.json").write_text(json.dumps(description, indent=1) + "\n")
 

@@ -88,6 +88,7 @@ def start_server(heads_folder: Path) -> Iterator[Callable[..., Server]]:
 @pytest.fixture(scope="module")
 def server(heads_folder: Path) -> Iterator[Server]:
     """One broadcast for all tests that leave it as it is."""
-    shared = Server(["--heads", str(heads_folder)])
+    # Few frames: what these tests look at does not depend on how many a busy machine can do.
+    shared = Server(["--heads", str(heads_folder), "--fps", "12"])
     yield shared
     shared.stop()

@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from core_network.spec import FeatureSpec
-from tests.e2e.broadcast import BITS
+from evaluation.numbered_server import BITS
 
 _FLOAT = TensorProto.FLOAT
 
@@ -21,6 +21,8 @@ def write_heads(folder: Path, spec: FeatureSpec) -> Path:
     """Write every test head into a sub-folder of `folder` and return it."""
     _write(folder, spec, "number_reader", *_number_reader(spec))
     _write(folder, spec, "whole_picture", *_whole_picture())
+    _write(folder, spec, "pair_of_boxes", *_pair_of_boxes())
+    _write(folder, spec, "second_reader", *_second_reader())
     _write(folder, spec, "endless", *_endless())
     _write(folder, spec, "failing", *_failing())
     other = FeatureSpec.from_json({**spec.to_json(), "weights_sha256": "0" * 64})
@@ -95,6 +97,64 @@ def _whole_picture() -> tuple[onnx.GraphProto, dict[str, Any]]:
         "settings": [{"name": "strength", "title": "Strength", "type": "number", "default": 0.5}],
         "outputs": [{"name": "box", "shape": [1, 6], "columns": ["x0", "y0", "x1", "y1", "score", "valid"]}],
         "draw": [{"kind": "boxes", "output": "box"}],
+    }
+
+
+def _pair_of_boxes() -> tuple[onnx.GraphProto, dict[str, Any]]:
+    """Two boxes with the ids 7 and 8, and every kind of setting, given back as statistics."""
+    names = ["side", "loud", "follow"]
+    nodes = [
+        helper.make_node("Concat", names, ["row"], axis=0),
+        helper.make_node("Reshape", ["row", "cells"], ["stats"]),
+        # The boxes are constant; a graph's output must still come from a node.
+        helper.make_node("Identity", ["boxes"], ["box"]),
+    ]
+    initializers = [
+        _constant("cells", [1, 3], np.int64),
+        _constant("boxes", [[0.1, 0.4, 0.2, 0.6, 0.9, 7, 1], [0.7, 0.4, 0.8, 0.6, 0.9, 8, 1]]),
+    ]
+    inputs = [_value(name, 1) for name in names]
+    outputs = [_value("stats", 1, 3), _value("box", 2, 7)]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, initializers)
+    choices = [{"value": -1, "title": "Both"}, {"value": 0, "title": "Left"}, {"value": 1, "title": "Right"}]
+    return graph, {
+        "schema_version": "1.1",
+        "inputs": {"features": True},
+        "settings": [
+            {"name": "side", "title": "Show", "type": "choice", "choices": choices, "default": -1},
+            {"name": "loud", "title": "Loud", "type": "boolean", "default": 0},
+            {"name": "follow", "title": "Follow", "type": "object", "output": "box"},
+        ],
+        "outputs": [
+            {"name": "stats", "shape": [1, 3], "columns": names},
+            {"name": "box", "shape": [2, 7], "columns": ["x0", "y0", "x1", "y1", "score", "id", "valid"]},
+        ],
+        "statistics": [
+            {"name": name, "title": name, "unit": "", "definition": name, "output": "stats", "column": name}
+            for name in names
+        ],
+        "draw": [{"kind": "boxes", "output": "box", "colour_by": "id"}],
+    }
+
+
+def _second_reader() -> tuple[onnx.GraphProto, dict[str, Any]]:
+    """The number as another head, number_reader, read it on the same frame."""
+    nodes = [helper.make_node("Identity", ["number_reader__stats"], ["stats"])]
+    graph = helper.make_graph(nodes, "g", [_value("number_reader__stats", 1, 3)], [_value("stats", 1, 3)])
+    return graph, {
+        "inputs": {"features": True},
+        "needs": {"number_reader": ["stats"]},
+        "outputs": [{"name": "stats", "shape": [1, 3], "columns": ["number", "count", "dt"]}],
+        "statistics": [
+            {
+                "name": "number",
+                "title": "Number",
+                "unit": "",
+                "definition": "Of the frame.",
+                "output": "stats",
+                "column": "number",
+            }
+        ],
     }
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +17,28 @@ import pytest
 from evaluation.chromium import Chromium
 from evaluation.numbered_server import RECORDER
 from tests.e2e.conftest import Server
+
+# For the page: when the endless head's worker said that it runs, when the page ended that worker, and when
+# other heads gave results.
+WATCH_ENDLESS = """
+window.endless = { loading: 0, running: 0, stopped: 0 };
+window.results = [];
+window.Worker = class extends Worker {
+  constructor(url, options) {
+    super(url, options);
+    this.own = options.name === 'head endless';
+    this.addEventListener('message', ({ data }) => {
+      if (this.own && data.kind === 'loaded') window.endless.loading = data.ms;
+      if (this.own && data.kind === 'running') window.endless.running ||= performance.now();
+      if (!this.own && data.kind === 'result') window.results.push(performance.now());
+    });
+  }
+  terminate() {
+    super.terminate();
+    if (this.own) window.endless.stopped = performance.now();
+  }
+};
+"""
 
 LIVE = "document.getElementById('status').dataset.state === 'live'"
 
@@ -26,7 +53,7 @@ def turn(browser: Chromium, head: str, on: bool = True) -> None:
 
 def watch(browser: Chromium, server: Server, *heads: str, **options: Any) -> None:
     """Open the player, wait for its first frame, and turn heads on."""
-    browser.open(server.url, before=RECORDER, **options)
+    browser.open(server.url, **{"before": RECORDER, **options})
     browser.until(f"{LIVE} && window.recorded.length > 0")
     for head in heads:
         turn(browser, head)
@@ -108,10 +135,10 @@ def test_heads_are_switched_stacked_and_turned_off_while_it_plays(browser: Chrom
     )
     browser.until(f"{box_score} === 0.75")
 
-    turn(browser, "number_reader", on=False)
-    browser.until(f"{results} === 'whole_picture'")
+    turn(browser, "whole_picture", on=False)
+    browser.until(f"{results} === 'number_reader'")
     names = browser.evaluate("[...document.querySelectorAll('[data-head]')].map((e) => e.dataset.head)")
-    browser.send("press", key=str(names.index("whole_picture") + 1))
+    browser.send("press", key=str(names.index("number_reader") + 1))
     browser.until(f"{results} === ''")
     # A head that was off begins anew.
     turn(browser, "number_reader")
@@ -123,7 +150,7 @@ def test_heads_are_switched_stacked_and_turned_off_while_it_plays(browser: Chrom
 def test_a_head_that_fails_or_never_ends_is_stopped_and_others_go_on(
     browser: Chromium, server: Server
 ) -> None:
-    watch(browser, server, "number_reader")
+    watch(browser, server, "number_reader", before=WATCH_ENDLESS + RECORDER)
     reason = "document.querySelector('.head[data-name=\"{}\"] .reason').textContent"
 
     turn(browser, "failing")
@@ -131,16 +158,121 @@ def test_a_head_that_fails_or_never_ends_is_stopped_and_others_go_on(
     assert "Stopped: " in browser.evaluate(reason.format("failing"))
 
     turn(browser, "endless")
-    shown = browser.stats()["frames_shown"]
-    browser.until(head_state("endless", "failed"), 40)
+    browser.until(head_state("endless", "failed"), 60)
     assert "longer than 2 s" in browser.evaluate(reason.format("endless"))
-    assert browser.stats()["frames_shown"] > shown + 10, "the video stood still while a head ran"
+    # On a machine so busy that loading takes longer, the first run has as long.
+    limit = max(2000, browser.evaluate("window.endless.loading") + 300)
+    assert 0 < browser.evaluate("window.endless.stopped - window.endless.running") <= limit
+    meanwhile = "{}.filter((at) => at > window.endless.running && at < window.endless.stopped).length"
+    shown = "window.recorded.map(({ at }) => at)"
+    assert browser.evaluate(meanwhile.format(shown)), "the video stood still while a head ran"
+    assert browser.evaluate(meanwhile.format("window.results")), "the other head stood still"
     browser.evaluate("window.recorded.length = 0")
     browser.until("window.recorded.at(-1)?.results[0]?.head === 'number_reader'")
 
     for name, words in {"broken": "head.json", "foreign": "features"}.items():
         assert browser.evaluate(f"document.querySelector('[data-head={name}]').disabled")
         assert words in browser.evaluate(reason.format(name))
+
+
+def test_a_head_gets_what_it_needs_from_another_on_the_same_frame(browser: Chromium, server: Server) -> None:
+    watch(browser, server, "second_reader")
+    # Of the needed head, which the viewer did not turn on, nothing is shown.
+    frames = [frame for frame in frames_with_number(browser, 30, 90) if frame["results"]]
+    assert len(frames) > 5
+    for frame in frames:
+        assert [result["head"] for result in frame["results"]] == ["second_reader"]
+        assert frame["results"][0]["stats"]["number"] == frame["burnt"]
+
+
+def test_settings_of_the_manifest_become_controls_and_reach_the_graph(
+    browser: Chromium, server: Server
+) -> None:
+    watch(browser, server, "pair_of_boxes")
+    stats = "window.recorded.at(-1).results[0]?.stats"
+    browser.until(f"{stats}?.side === -1 && {stats}.loud === 0 && {stats}.follow === 0")
+    setting = '[data-setting="pair_of_boxes.{}"]'.format
+    # By the keyboard alone, as labels say it.
+    browser.evaluate(f"document.querySelector('{setting('side')} input:checked').focus()")
+    browser.send("press", key="ArrowRight")
+    browser.until(f"{stats}?.side === 0")
+    browser.send("check", selector=setting("loud"), on=True)
+    browser.until(f"{stats}?.loud === 1")
+
+    tap = """(() => {
+      const canvas = document.getElementById('overlay').getBoundingClientRect();
+      const at = { clientX: canvas.left + %f * canvas.width, clientY: canvas.top + %f * canvas.height };
+      document.getElementById('video').dispatchEvent(new MouseEvent('click', { bubbles: true, ...at }));
+    })()"""
+    recent = "performance.now() - window.recorded.findLast(({ results }) => results.length).at < 200"
+    browser.until(recent)
+    browser.evaluate(tap % (0.75, 0.5))
+    browser.until(f"{stats}?.follow === 8")
+    assert browser.evaluate(f"document.querySelector('{setting('follow')}').value") == "8"
+    browser.until(recent)
+    browser.evaluate(tap % (0.15, 0.5))
+    browser.until(f"{stats}?.follow === 7")
+    browser.until(recent)
+    browser.evaluate(tap % (0.5, 0.1))
+    browser.until(f"{stats}?.follow === 0")
+    browser.evaluate(f"document.querySelector('{setting('follow')}').focus()")
+    browser.evaluate(
+        f"(() => {{ const list = document.querySelector('{setting('follow')}'); list.value = '8';"
+        " list.dispatchEvent(new Event('change')); })()"
+    )
+    browser.until(f"{stats}?.follow === 8")
+    browser.send("press", key="Escape")
+    browser.until(f"{stats}?.follow === 0")
+
+    # What was set is kept in this browser; whom the viewer followed is not.
+    browser.evaluate("location.reload()")
+    browser.until(f"window.recorded?.length > 0 && {stats}?.side === 0 && {stats}.loud === 1", 60)
+    assert browser.evaluate(f"{stats}?.follow ?? 0") == 0
+    assert browser.evaluate(f"document.querySelector('{setting('loud')}').checked")
+
+
+def test_statistics_are_exported_as_csv_and_json(browser: Chromium, server: Server) -> None:
+    keep = (
+        "window.saved = {}; const make = URL.createObjectURL;"
+        "URL.createObjectURL = (file) => { file.text().then((text) => { window.saved[file.type] = text; });"
+        " return make.call(URL, file); };"
+    )
+    browser.open(f"{server.url}?heads=number_reader", before=keep + RECORDER)
+    browser.until("window.recorded.filter(({ results }) => results.length).length > 20", 60)
+    frames = {frame["number"]: frame for frame in browser.evaluate("window.recorded") if frame["results"]}
+    for format_ in ("csv", "json"):
+        browser.send("click", selector=f"[data-export={format_}]")
+    browser.until("Object.keys(window.saved).length === 2")
+    saved = browser.evaluate("window.saved")
+    rows = list(csv.DictReader(io.StringIO(saved["text/csv"])))
+    assert list(rows[0]) == ["number", "pts_s", "head", "statistic", "value", "unit"]
+    of_frames = {(int(row["number"]), row["statistic"]): row for row in rows}
+    for number, frame in frames.items():
+        row = of_frames[number, "count"]
+        assert float(row["value"]) == frame["results"][0]["stats"]["count"]
+        assert row["unit"] == "frames" and row["head"] == "number_reader"
+        assert float(row["pts_s"]) == pytest.approx(frame["pts"] / 90_000, abs=1e-3)
+    as_json = {(row["number"], row["statistic"]): row for row in json.loads(saved["application/json"])}
+    assert set(of_frames) <= set(as_json)
+    assert as_json[next(iter(frames)), "count"]["unit"] == "frames"
+
+
+def test_heads_come_and_go_without_a_reload(
+    browser: Chromium, tmp_path: Path, heads_folder: Path, start_server: Callable[..., Server]
+) -> None:
+    own = tmp_path / "heads"
+    shutil.copytree(heads_folder / "number_reader", own / "number_reader")
+    watch(browser, start_server("--heads", str(own)), "number_reader")
+    shutil.copytree(heads_folder / "whole_picture", own / "whole_picture")
+    browser.until("document.querySelector('[data-head=whole_picture]') !== null", 30)
+    assert browser.evaluate("document.querySelector('[data-head=number_reader]').checked")
+    turn(browser, "whole_picture")
+    browser.until(head_state("whole_picture", "on"))
+    shutil.rmtree(own / "whole_picture")
+    browser.until("document.querySelector('[data-head=whole_picture]') === null", 30)
+    browser.evaluate("window.recorded.length = 0")
+    browser.until("window.recorded.at(-1)?.results.map(({ head }) => head).join() === 'number_reader'")
+    assert browser.send("complaints") == []
 
 
 def test_the_page_is_back_within_three_seconds_of_the_server(
@@ -268,7 +400,7 @@ def test_a_spec_that_the_server_does_not_know_is_said_and_the_video_plays(
     fake = (
         "const real = window.fetch; window.fetch = async (...request) => {"
         "  if (!String(request[0]).includes('spec/')) return real(...request);"
-        "  return new Response('{\"detail\": \"no\"}', { status: 404 }); };"
+        '  return new Response(\'{"detail": "no"}\', { status: 404 }); };'
     )
     browser.open(server.url, before=fake + RECORDER)
     browser.until(f"{LIVE} && document.getElementById('video').currentTime > 0.5")

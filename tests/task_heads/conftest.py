@@ -66,7 +66,7 @@ def player_raw():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ball_maps():
     """A function places -> maps [1, 3, 88, 160]; each of places is x, y (px of the input), score."""
 
@@ -181,3 +181,33 @@ def write_head(tmp_path, small_spec):
 
     assert onnx
     return write
+
+
+@pytest.fixture
+def needing_another():
+    """A function head -> changes for `write_head` that let the small head take its point, not a setting."""
+
+    def needing(other):
+
+        def change(document):
+            document["settings"] = []
+            document["needs"] = {other: ["point"]}
+
+        def change_graph(model):
+            del model.graph.input[2]
+            del model.graph.node[3].input[:]
+            model.graph.node[3].input.extend(["top1", "seconds_next", "gain", "one"])
+            from onnx import TensorProto, helper
+
+            model.graph.input.append(
+                helper.make_tensor_value_info(f"{other}__point", TensorProto.FLOAT, [1, 4])
+            )
+            model.graph.node.insert(
+                0, helper.make_node("ReduceMin", [f"{other}__point", "one_axis"], ["low"], keepdims=0)
+            )
+            model.graph.initializer.append(helper.make_tensor("one_axis", TensorProto.INT64, [1], [1]))
+            model.graph.node.insert(1, helper.make_node("Identity", ["low"], ["gain"]))
+
+        return {"change": change, "change_graph": change_graph}
+
+    return needing

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("onnx", reason="heads check needs onnx: pip install 'featurecast[train]'")
 
 from onnx import TensorProto, helper  # noqa: E402
 
-from task_heads.conformance import check_head  # noqa: E402
+from task_heads import conformance  # noqa: E402
+from task_heads.conformance import BrowserRuntime, check_head  # noqa: E402
+from task_heads.manifest import Output  # noqa: E402
 from task_heads.registry import Registry  # noqa: E402
 
 
@@ -26,6 +30,109 @@ def test_a_small_head_is_fit(write_head, small_spec):
     found = check_head(write_head(), small_spec)
     assert found.fit, found.problems
     assert found.nodes == 5
+
+
+WEB = Path(__file__).parents[2] / "viewer" / "web"
+BROWSER = BrowserRuntime(WEB / "vendor", WEB / "head_runner.js")
+
+
+@pytest.fixture
+def browser():
+    if reason := BROWSER.missing():
+        pytest.skip(reason)
+    return BROWSER
+
+
+def test_a_small_head_gives_the_same_in_the_browser_runtime(write_head, small_spec, browser):
+    found = check_head(write_head(), small_spec, browser=browser, frames=12)
+    assert found.fit, found.problems
+    assert found.browser_ms is not None
+    assert found.left_out is None
+
+
+def test_without_node_the_rest_is_checked_and_it_says_so(write_head, small_spec, monkeypatch):
+    monkeypatch.setattr(conformance.shutil, "which", lambda name: None)
+    found = check_head(write_head(), small_spec, browser=BROWSER)
+    assert found.fit
+    assert found.left_out == "node is not installed"
+
+
+def test_a_head_with_needs_is_checked_beside_them(write_head, needing_another, small_spec, browser):
+    needed = write_head("first")
+    folder = write_head("second", **needing_another("first"))
+    found = check_head(folder, small_spec, others=[needed], browser=browser, frames=8)
+    assert found.fit, found.problems
+    assert found.browser_ms is not None
+    assert "got first; known are" in check_head(folder, small_spec).problems[0]
+
+
+TWO = Output(name="found", shape=(2, 3), columns=("x", "id", "valid"))
+PYTHON = np.array([[0.25, 1, 1], [0.75, 9, 1]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("browser", "words"),
+    [
+        ([[0.2505, 1, 1], [0.75, 9, 1]], None),
+        ([[0.75, 9, 1], [0.25, 1, 1]], None),
+        ([[0.26, 1, 1], [0.75, 9, 1]], "x: Python gives 0.25, onnxruntime-web 0.26"),
+        ([[0.25, 3, 1], [0.75, 9, 1]], "id: Python gives 1, onnxruntime-web 3"),
+        ([[0.25, 1, 1], [0.25, 9, 1]], "x: Python gives 0.75"),
+        ([[0.25, 1, 1], [0.75, 9, 0]], "Python gives 2 valid rows, onnxruntime-web 1"),
+        ([[0.25, 1, 1], [np.nan, 9, 1]], "NaN or infinity"),
+    ],
+)
+def test_results_that_differ_in_the_browser_are_pointed_at(browser, words):
+    found = conformance._table_difference(TWO, PYTHON, np.array(browser, np.float32))
+    assert found is None if words is None else words in found
+
+
+def test_empty_slots_may_hold_anything():
+    empty = np.array([[0.25, 1, 1], [9, 9, 0]], np.float32)
+    other = np.array([[7, 7, 0], [0.25, 1, 1]], np.float32)
+    assert conformance._table_difference(TWO, empty, other) is None
+
+
+def test_a_graph_that_does_not_end_is_stopped(write_head, monkeypatch):
+    def endless(model):
+        size = [1024, 1024]
+        model.graph.initializer.append(helper.make_tensor("size", TensorProto.INT64, [2], size))
+        model.graph.node[0].output[0] = "calm"
+        # The operand comes from the features, so that nothing can be folded away beforehand.
+        model.graph.node.append(helper.make_node("Expand", ["calm", "size"], ["m0"]))
+        for i in range(400):
+            model.graph.node.append(helper.make_node("MatMul", [f"m{i}", f"m{i}"], [f"p{i}"]))
+            model.graph.node.append(helper.make_node("Tanh", [f"p{i}"], [f"m{i + 1}"]))
+        model.graph.node.append(helper.make_node("ReduceMax", ["m400"], ["top"], keepdims=0))
+
+    monkeypatch.setattr(conformance, "CPU_LIMIT_S", 2)
+    (problem,) = check_head(write_head(change_graph=endless)).problems
+    assert "expected its trial to end" in problem
+
+
+def huge(model):
+    model.graph.initializer.append(helper.make_tensor("size", TensorProto.INT64, [2], [8192, 8192]))
+    model.graph.node[0].output[0] = "calm"
+    model.graph.node.append(helper.make_node("Expand", ["calm", "size"], ["wide"]))
+    model.graph.node.append(helper.make_node("ReduceMax", ["wide"], ["top"], keepdims=0))
+
+
+def hidden_huge(model):
+    """A tensor whose size comes from the features: no shape tells of it beforehand."""
+    nodes = [
+        helper.make_node("Abs", ["top"], ["size_0"]),
+        helper.make_node("Add", ["size_0", "million"], ["size_1"]),
+        helper.make_node("Cast", ["size_1"], ["size_2"], to=TensorProto.INT64),
+        helper.make_node("Unsqueeze", ["size_2", "zero"], ["size_3"]),
+        helper.make_node("Concat", ["size_3", "thousands"], ["size"], axis=0),
+        helper.make_node("ConstantOfShape", ["size"], ["wide"]),
+        helper.make_node("ReduceMax", ["wide"], ["point_more"], keepdims=0),
+        helper.make_node("Add", ["before", "point_more"], ["point"]),
+    ]
+    model.graph.initializer.append(helper.make_tensor("million", TensorProto.FLOAT, [], [1e6]))
+    model.graph.initializer.append(helper.make_tensor("thousands", TensorProto.INT64, [1], [5000]))
+    model.graph.node[4].output[0] = "before"
+    model.graph.node.extend(nodes)
 
 
 def add_operator(operator, domain=""):
@@ -91,6 +198,8 @@ def random(model):
         (dynamic, "expected output point as float32"),
         (int_output, "expected output point as float32"),
         (divides_by_zero, "NaN or infinity"),
+        (huge, "expected tensors of at most"),
+        (hidden_huge, "onnxruntime cannot run the graph"),
     ],
 )
 def test_unfit_graphs_are_named(write_head, change_graph, words):

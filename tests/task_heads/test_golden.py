@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from task_heads.registry import Registry
-from task_heads.runner import HeadRunner
+from task_heads.runner import HeadRunner, HeadSet
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "heads"
 DESCRIPTION = json.loads((VECTORS / "vectors.json").read_text())
@@ -24,18 +24,25 @@ def features():
     return symbols.reshape(-1, 1, channels, height, width).astype(np.float32) * step
 
 
-@pytest.mark.parametrize("name", sorted(DESCRIPTION["heads"]))
-def test_golden_outputs(name, features):
-    found = Registry(installed=False).get(name)
-    runner = HeadRunner(found.folder, None)
-    assert runner.manifest.model.sha256 == DESCRIPTION["heads"][name]["sha256"], (
+def test_golden_outputs(features):
+    found = [head for head in Registry(installed=False) if head.name in DESCRIPTION["heads"]]
+    heads = HeadSet([HeadRunner(head.folder, None) for head in found])
+    assert sorted(heads.order) == sorted(DESCRIPTION["heads"])
+    view = np.array(DESCRIPTION["view"], np.float32)
+    outputs = [heads.run(frame, view, dt) for frame, dt in zip(features, DESCRIPTION["dt"], strict=True)]
+    for name in heads.order:
+        compare(heads.manifest(name), [tables[name] for tables in outputs])
+
+
+def compare(manifest, frames):
+    name = manifest.name
+    assert manifest.model.sha256 == DESCRIPTION["heads"][name]["sha256"], (
         "the head was exported again: run python -m task_heads.training.vectors"
     )
     golden = np.frombuffer(gzip.decompress((VECTORS / f"{name}.f32.gz").read_bytes()), "<f4")
-    view, at, seen = np.array(DESCRIPTION["view"], np.float32), 0, 0.0
-    for frame, dt in zip(features, DESCRIPTION["dt"], strict=True):
-        outputs = runner.run(frame, view, dt)
-        for output in runner.manifest.outputs:
+    at, seen = 0, 0.0
+    for outputs in frames:
+        for output in manifest.outputs:
             got = outputs[output.name]
             wanted = golden[at : at + got.size].reshape(got.shape)
             at += got.size

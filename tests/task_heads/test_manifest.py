@@ -19,6 +19,44 @@ def test_a_good_manifest_is_read(write_head):
     assert manifest.output("point").columns == ("x", "y", "score", "valid")
 
 
+TEAMS = [{"value": -1, "title": "Both"}, {"value": 0, "title": "First"}]
+
+
+def setting(kind, **fields):
+    return {"name": "chosen", "title": "Chosen", "type": kind, **fields}
+
+
+def test_each_kind_of_setting_says_what_may_be_set(write_head):
+    def change(document):
+        document["outputs"][0]["columns"] = ["x", "id", "score", "valid"]
+        document["draw"] = []
+        document["statistics"] = []
+        document["settings"] = [
+            {**setting("number", min=1, max=3, default=2, step=0.5, unit="m"), "name": "number"},
+            {**setting("boolean", default=1), "name": "boolean"},
+            {**setting("choice", choices=TEAMS, default=-1), "name": "choice"},
+            {**setting("object", output="point"), "name": "object"},
+        ]
+
+    number, boolean, choice, thing = load_manifest(write_head(change=change)).settings
+    assert [number.refusal(value) is None for value in (1, 3, 3.1, float("nan"))] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert [boolean.refusal(value) is None for value in (0, 1, 0.5)] == [True, True, False]
+    assert [choice.refusal(value) is None for value in (-1, 0, 1)] == [True, True, False]
+    assert [thing.refusal(value) is None for value in (0, 7, 7.5, -1, 2**24)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert thing.default == 0
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -40,8 +78,19 @@ def test_a_good_manifest_is_read(write_head):
         (lambda d: d["draw"][0].update(kind="boxes"), "x0"),
         (lambda d: d["draw"][0].update(kind="hologram"), "hologram"),
         (lambda d: d["draw"][1].update(template="{speed}"), "expected the name of a statistic, got speed"),
-        (lambda d: d["settings"][0].update(default=3.0), "expected a default from 0.0 to 2.0, got 3.0"),
+        (lambda d: d["settings"][0].update(default=3.0), "expected a default from 0 to 2, got 3"),
         (lambda d: d["state"][0].update(output="point"), "point twice"),
+        (lambda d: d["state"][0].update(shape=[4096, 4096]), "expected at most"),
+        (lambda d: d["settings"].append(setting("boolean", default=0.5)), "default 0 or 1, got 0.5"),
+        (
+            lambda d: d["settings"].append(setting("choice", choices=TEAMS, default=2)),
+            "default of -1, 0, got 2",
+        ),
+        (lambda d: d["settings"].append(setting("object", output="point")), "columns id and valid"),
+        (lambda d: d["settings"].append(setting("object", output="nothing")), "got nothing"),
+        (lambda d: d["settings"].append(setting("dial")), "dial"),
+        (lambda d: d.update(schema_version="1.9"), "install a newer featurecast"),
+        (lambda d: d.update(schema_version="one"), "schema_version"),
         (lambda d: d.update(needs={"counter": ["point"]}), "itself"),
     ],
 )

@@ -93,14 +93,15 @@ def test_features_of_another_core_are_refused(tmp_path, small_spec):
 
 def test_targets_are_where_the_truth_is(tmp_path):
     (first, *_) = train.load_records(record(tmp_path / "d", "train"), SPEC, "train")
-    targets, roles = train._target(first, SPEC)
+    targets = train._maps(first, SPEC)
     # 1280x720 in 640x352: 626 px wide, 7 px from the left.
     scale = 352 / 720
     left = (640 - round(1280 * scale)) // 2
     x, y = 500 * scale + left, 400 * scale
-    row, column = np.argwhere(targets.ball_heat == 1)[0]
+    row, column = np.argwhere(targets["ball_heat"] == 1)[0]
     assert (column, row) == (int(x / 4), int(y / 4))
-    np.testing.assert_allclose(targets.ball_centre[:, row, column] * 4, [x, y], atol=0.5)
+    np.testing.assert_allclose(targets["ball_centre"][:, row, column] * 4, [x, y], atol=0.5)
+    roles = targets["role"]
     assert sorted(roles[roles >= 0]) == [0, 2]
 
 
@@ -108,8 +109,8 @@ def test_a_resumed_run_sees_the_same_batches(config):
     key = SPEC.fingerprint[:12]
     settings = config()
     records = train.load_records(settings.features / f"{key}-train", SPEC, "train")
-    whole = [batch[0].sum().item() for _, batch in train._batches(records, SPEC, settings, 0)]
-    later = [batch[0].sum().item() for _, batch in train._batches(records, SPEC, settings, 2)]
+    whole = [batch[0].sum().item() for _, batch in train._batches(records, SPEC, train._maps, settings, 0)]
+    later = [batch[0].sum().item() for _, batch in train._batches(records, SPEC, train._maps, settings, 2)]
     assert whole[2:] == later
 
 
@@ -136,7 +137,8 @@ def test_the_exported_graph_is_the_torch_module(name, tmp_path):
     with torch.no_grad():
         head.net.last.weight.mul_(6)
         head.net.last.bias[:4] = -1.0
-    folder = write_head(name, kind, head, SPEC, tmp_path / name, threshold=0.3, metrics=[])
+    written = ROOT / "task_heads" / name
+    folder = write_head(written, kind, head, SPEC, tmp_path / name, threshold=0.3, metrics=[])
     assert (folder / "head.onnx").stat().st_size <= 300_000
     runner = HeadRunner(folder, SPEC)
     view = View.letterbox(1280, 720, SPEC.input_width, SPEC.input_height).as_array()

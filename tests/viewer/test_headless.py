@@ -101,6 +101,22 @@ def test_mot_needs_exactly_one_head_with_ids(match: Path, head: str, core: Core,
     assert len((tmp_path / "t.txt").read_text().splitlines()) == 1
 
 
+def test_statistics_and_tracking_are_exported(match: Path, head: str, core: Core, tmp_path: Path) -> None:
+    view(str(match), [head], core=core, frames=3, stats=tmp_path / "s.csv", tracking=tmp_path / "t.xml")
+    rows = (tmp_path / "s.csv").read_text().splitlines()
+    assert rows[1] == "0,0.000,counter,seen,1,"
+    assert len(rows) == 1 + 3 * 5, "five statistics on each of three frames"
+    # The head's box has no team, so that only the ball has a place.
+    assert (tmp_path / "t.txt").read_text().splitlines()[0] == "0:0.50000,0.25000"
+    with pytest.raises(ViewError, match=r"--stats: expected a name that ends in \.csv or \.json, got s\.txt"):
+        view(str(match), [head], core=core, stats=tmp_path / "s.txt")
+    with pytest.raises(ViewError, match=r"--tracking: expected a name that ends in \.xml"):
+        view(str(match), [head], core=core, tracking=tmp_path / "t.csv")
+    bare = str(write_head(tmp_path / "bare", core.spec, "bare", ids=False))
+    with pytest.raises(ViewError, match="--tracking needs exactly one head"):
+        view(str(match), [bare], core=core, tracking=tmp_path / "t.xml")
+
+
 def test_the_overlay_video_shows_every_frame_with_its_own_result(
     match: Path, head: str, core: Core, tmp_path: Path
 ) -> None:

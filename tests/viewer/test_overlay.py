@@ -82,6 +82,28 @@ def test_a_trail_fades_into_the_past(manifest: Manifest) -> None:
     assert 0 < after[180, 75].max() < after[180, 525].max()
 
 
+def test_a_guess_looks_like_one(manifest: Manifest) -> None:
+    around = (slice(150, 210), slice(290, 350))
+    ring, arcs = (
+        drawn(manifest, result(points=[Point((640, 360), 0.8, "player", guess=guess)]))[around].sum()
+        for guess in (False, True)
+    )
+    assert 0.3 * ring < arcs < 0.8 * ring
+    document = manifest.model_dump(mode="json")
+    document["draw"].append({"kind": "trail", "output": "ball", "colour": "#ffffff"})
+    trailed = Manifest.model_validate(document)
+    line = [(100.0 * i, 360.0) for i in range(1, 12)]
+    black = np.zeros((360, 640, 3), np.uint8)
+    after = [
+        Overlay(640, 360).draw(black, [(trailed, result(trails=[trail]))], 1280, 720)
+        for trail in (Trail(line, "ball"), Trail(line, "ball", [index == 8 for index in range(11)]))
+    ]
+    seen, guessed = (picture.max(2)[180].astype(int) for picture in after)
+    assert guessed[425] < 0.6 * seen[425], "the way to a guess is faint"
+    assert guessed[475] < 0.6 * seen[475], "and the way from it"
+    assert guessed[275] == seen[275]
+
+
 def test_figures_appear_as_text_and_table(manifest: Manifest) -> None:
     empty = drawn(manifest, result())
     full = drawn(manifest, result(stats={"seen": 3.0, "mean": 0.5}))

@@ -9,10 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from core_network.catalogue import Core
-from stream.programme import FeatureEncoder
+from stream.programme import Analysis, FeatureEncoder
 from stream.source import SourceFrame
 from tests.stream.live.rig import HEIGHT, WIDTH, burnt_number, serving, until
 from tests.viewer.heads import write_head
@@ -22,11 +21,8 @@ from viewer.headless import ViewError, view
 class EmptyFeatures(FeatureEncoder):
     """Real payloads that cost next to nothing: the test must not depend on how fast the machine is."""
 
-    def prepare(self, frame: SourceFrame) -> tuple[NDArray[np.uint8], float]:
-        return np.zeros((self.spec.input_height, self.spec.input_width, 3), np.uint8), 0.0
-
-    def latent(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
-        return np.zeros(self.spec.shape, np.float32), 0.0
+    def analyse(self, frame: SourceFrame) -> Analysis:
+        return Analysis(np.zeros(self.spec.shape, np.float32), scene=0, prepare_ms=0.0, core_ms=0.0)
 
 
 async def test_a_broadcast_is_viewed_and_left_again(tmp_path: Path, core: Core) -> None:

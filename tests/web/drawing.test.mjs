@@ -51,3 +51,36 @@ test('marks shrink on a phone and grow on a wall, within limits', () => {
   assert.equal(markScale(100), 0.62);
   assert.equal(markScale(4000), 1.6);
 });
+
+test('a followed box is drawn at full strength and the others faded, but only while it is in view', () => {
+  const boxes = [box({ id: 1 }), box({ id: 2, xyxy: [50, 50, 90, 90] })];
+  const result = {
+    head: 'h', boxes: [], points: [], trails: [], stats: {},
+    layers: [{ draw: /** @type {const} */ ({ kind: 'boxes', output: 'o' }), boxes }],
+  };
+  /** Strengths at which boxes were outlined. @param {number} followed */
+  const strengths = (followed) => {
+    const { context } = recorder();
+    /** @type {Set<number>} */
+    const seen = new Set();
+    context.globalAlpha = 1;
+    context.stroke = () => seen.add(context.globalAlpha);
+    drawResults(context, [{ result, labels, followed }], { sourceWidth: 640, sourceHeight: 360 }, 1);
+    return [...seen].sort();
+  };
+  assert.deepEqual(strengths(2), [0.4, 1]);
+  assert.deepEqual(strengths(9), [1]);
+  assert.deepEqual(strengths(0), [1]);
+});
+
+test('a trail is broken where the thing was not seen', () => {
+  const { context, calls } = recorder();
+  const trail = { label: 'ball', xy: /** @type {[number, number][]} */ ([[0, 0], [10, 0], [20, 0], [30, 0]]), guess: [0, 0, 1, 0] };
+  const result = {
+    head: 'h', boxes: [], points: [], trails: [], stats: {}, layers: [{ draw: /** @type {const} */ ({ kind: 'trail', output: 'o' }), trail }],
+  };
+  drawResults(context, [{ result, labels }], { sourceWidth: 640, sourceHeight: 360 }, 1);
+  assert.equal(calls.filter(([name]) => name === 'lineTo').length, 3, 'every segment once');
+  const dashes = calls.filter(([name]) => name === 'setLineDash').map(([, dash]) => /** @type {any} */ (dash).length);
+  assert.deepEqual(dashes, [0, 2, 2, 0]);
+});

@@ -15,8 +15,8 @@ test('figures are printed as plain numbers under the names that scripts read', (
   figures.framesShown = 512;
   figures.countFeatures(1000);
   figures.countFeatures(2001);
-  figures.countHeads(4);
-  figures.countHeads(5.06);
+  figures.countHead('a', 4);
+  figures.countHead('b', 5.06);
   figures.joinMs = 321.7;
   const printed = figures.printed();
   for (const name of ['frames_shown', 'frames_with_features', 'pairs_wrong', 'overlays_late', 'frames_dropped', 'feature_bytes_mean', 'head_ms', 'join_ms']) {
@@ -24,13 +24,16 @@ test('figures are printed as plain numbers under the names that scripts read', (
   }
   assert.equal(printed.frames_shown, '512');
   assert.equal(printed.feature_bytes_mean, '1501');
-  assert.equal(printed.head_ms, '4.5');
+  assert.equal(printed.head_ms, '9.1');
   assert.equal(printed.join_ms, '322');
 });
 
 test('head times are those of the last frames', () => {
   const figures = new Figures();
-  for (let i = 0; i < 100; i++) figures.countHeads(50);
-  for (let i = 0; i < 100; i++) figures.countHeads(5);
+  for (let i = 0; i < 100; i++) figures.countHead('a', 50);
+  for (let i = 0; i < 100; i++) figures.countHead('a', 5);
   assert.equal(figures.headMs, 5);
+  assert.deepEqual([...figures.msOfHeads], [['a', 5]]);
+  figures.forgetHeadTimes();
+  assert.equal(figures.headMs, 0);
 });

@@ -17,7 +17,8 @@ const manifest = {
   outputs: [{ name: 'out', shape: [1, 1], columns: ['value'] }],
 };
 
-function runner() {
+/** @param {number} [value] that the graph gives */
+function runner(value = 1) {
   /** @type {Record<string, {data: Float32Array, dims: number[]}>[]} */
   const fed = [];
   class Tensor {
@@ -32,7 +33,7 @@ function runner() {
     async run(feeds) {
       fed.push(feeds);
       return {
-        out: new Tensor('float32', Float32Array.of(1), [1, 1]),
+        out: new Tensor('float32', Float32Array.of(value), [1, 1]),
         seen_next: new Tensor('float32', feeds.seen.data.map((/** @type {number} */ n) => n + 1), [2]),
       };
     },
@@ -73,4 +74,23 @@ test('a head whose needed head did not run says so', async () => {
 
 test('an unknown setting is refused', () => {
   assert.throws(() => runner().runner.set('nothing', 1), /expected the name of a setting/);
+});
+
+test('a warm-up leaves nothing behind', async () => {
+  const { runner: head, fed } = runner();
+  await head.warmUp();
+  await head.run(features, view, 90000, needed);
+  assert.deepEqual(fed[0].other__rows.dims, [2, 2]);
+  assert.deepEqual([...fed[1].seen.data], [5, 5]);
+  assert.equal(fed[1].dt.data[0], 0);
+});
+
+test('a graph that takes what it needs in another shape is refused', () => {
+  const { runner: head } = runner();
+  head.checkNeeded({ other__rows: [2, 2] });
+  assert.throws(() => head.checkNeeded({ other__rows: [2, 3] }), /takes other__rows as \[2,2\], but that head gives \[2,3\]/);
+});
+
+test('a value that is no number ends the head', async () => {
+  for (const value of [NaN, Infinity]) await assert.rejects(runner(value).runner.run(features, view, 0, needed), /out that is not a finite number/);
 });

@@ -41,15 +41,42 @@ function features(frame) {
   return new ort.Tensor('float32', values, [1, channels, height, width])
 }
 
+/** @param {string} name */
+function manifestOf(name) {
+  return JSON.parse(readFileSync(new URL(`${name}/head.json`, heads), 'utf8'))
+}
+
+/** @param {string} name */
+function goldenOf(name) {
+  return new Float32Array(unpacked(new URL(`${name}.f32.gz`, vectors)))
+}
+
+/**
+ * What another head gave on a frame, for a head that needs it.
+ *
+ * @param {string} name
+ * @param {string} output
+ * @param {number} frame
+ */
+function goldenTable(name, output, frame) {
+  const { outputs } = manifestOf(name)
+  /** @param {{shape: number[]}[]} some */
+  const size = (some) => some.reduce((sum, item) => sum + elements(item.shape), 0)
+  const index = outputs.findIndex((/** @type {{name: string}} */ item) => item.name === output)
+  const at = frame * size(outputs) + size(outputs.slice(0, index))
+  const { shape } = outputs[index]
+  return tensor(Array.from(goldenOf(name).subarray(at, at + elements(shape))), shape)
+}
+
 for (const name of Object.keys(description.heads)) {
   test(`${name} gives the golden outputs, with equal ids`, async () => {
     const folder = new URL(`${name}/`, heads)
-    const manifest = JSON.parse(readFileSync(new URL('head.json', folder), 'utf8'))
+    const manifest = manifestOf(name)
     assert.equal(
       description.heads[name].sha256, manifest.model.sha256,
       'the head was exported again: run python -m task_heads.training.vectors',
     )
-    const golden = new Float32Array(unpacked(new URL(`${name}.f32.gz`, vectors)))
+    const golden = goldenOf(name)
     const session = await ort.InferenceSession.create(new Uint8Array(readFileSync(new URL('head.onnx', folder))))
     /** @type {Record<string, ort.Tensor>} */
     const state = {}
@@ -64,6 +91,9 @@ for (const name of Object.keys(description.heads)) {
       if (manifest.inputs.view) feeds.view = tensor(description.view, [6])
       if (manifest.inputs.dt) feeds.dt = tensor([description.dt[frame]], [1])
       for (const setting of manifest.settings) feeds[setting.name] = tensor([setting.default], [1])
+      for (const [needed, outputs] of Object.entries(manifest.needs ?? {})) {
+        for (const output of outputs) feeds[`${needed}__${output}`] = goldenTable(needed, output, frame)
+      }
       const outputs = await session.run(feeds)
       for (const part of manifest.state) state[part.name] = /** @type {ort.Tensor} */ (outputs[part.output])
       for (const output of manifest.outputs) {

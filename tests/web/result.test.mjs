@@ -85,3 +85,18 @@ test('a head without tables shows all its statistics, one with tables those', ()
 test('an output that the graph did not give is an error that names it', () => {
   assert.throws(() => resultOf(manifest, { ...tables, ball: /** @type {any} */ (undefined) }, source), /expected an output ball/);
 });
+
+test('what was not seen is a guess: the point says so, the trail for each of its points', () => {
+  const guessing = {
+    ...manifest,
+    outputs: [{ name: 'ball', shape: /** @type {[number, number]} */ ([2, 5]), columns: ['x', 'y', 'score', 'valid', 'guess'] }],
+    statistics: [],
+    draw: manifest.draw?.filter(({ kind }) => kind === 'points' || kind === 'trail'),
+  };
+  const rows = Float32Array.of(0.5, 0.25, 0.5, 1, 0, 0.75, 0.5, 0.25, 1, 1);
+  const result = resultOf(guessing, { ball: rows }, { sourceWidth: 100, sourceHeight: 100 });
+  assert.deepEqual(result.points.map(({ guess }) => guess), [undefined, true]);
+  assert.deepEqual(result.trails[0].guess, [0, 1]);
+  const seen = resultOf(guessing, { ball: rows.map((value, at) => (at % 5 === 4 ? 0 : value)) }, { sourceWidth: 100, sourceHeight: 100 });
+  assert.equal('guess' in seen.trails[0], false);
+});

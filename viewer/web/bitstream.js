@@ -126,10 +126,11 @@ export class BitstreamDecoder {
 export function dequantise(spec, frame) {
   const [channels, height, width] = spec.shape;
   const steps = Float32Array.from(spec.steps[frame.rate]);
-  const features = new Float32Array(frame.symbols.length);
+  const { symbols } = frame;
+  const features = new Float32Array(symbols.length);
   for (let channel = 0, at = 0; channel < channels; channel++) {
     const step = steps[channel];
-    for (const end = at + height * width; at < end; at++) features[at] = frame.symbols[at] * step;
+    for (const end = at + height * width; at < end; at++) features[at] = symbols[at] * step;
   }
   return features;
 }
@@ -159,12 +160,10 @@ export function knownFrom(answer) {
  * @param {Reference | null} reference
  */
 function decodeValues(spec, tables, fields, reference) {
-  const bases = reference ? tables.deltaBases : tables.keyBases;
+  const clusters = reference ? tables.deltaClusters : tables.keyClusters;
   const reader = new RansReader(fields.coded, fields.lanes, fields.split);
   const values = walk(gridOf(spec.shape), spec.symbol_max, reference, (kind, contexts, count, symbols) => {
-    const of = bases[kind];
-    for (let index = 0; index < count; index++) contexts[index] = of[contexts[index]];
-    reader.read(contexts, count, tables.slots, symbols);
+    reader.read(clusters[kind], contexts, count, tables.clusters, symbols);
   });
   reader.finish();
   return values;

@@ -167,7 +167,7 @@ export class Reference {
 /**
  * @callback ReadPass
  * @param {number} kind
- * @param {Uint32Array} contexts of the symbols; may be overwritten
+ * @param {Uint32Array} contexts of the symbols
  * @param {number} count
  * @param {Uint8Array} symbols to fill in
  * @returns {void}

@@ -49,10 +49,19 @@ export function markScale(width) {
 }
 
 /**
+ * What one head has on a frame, and how to draw it.
+ *
+ * @typedef {object} ShownResult
+ * @property {Result} result
+ * @property {readonly string[]} labels
+ * @property {number} [followed] id of the thing that the viewer follows; 0 or absent for none
+ */
+
+/**
  * Clear the canvas and draw the results of one frame on it.
  *
  * @param {CanvasRenderingContext2D} context
- * @param {{result: Result, labels: readonly string[]}[]} shown in stacking order
+ * @param {readonly ShownResult[]} shown in stacking order
  * @param {{sourceWidth: number, sourceHeight: number}} source the pixels that results are in
  * @param {number} unit canvas pixels per CSS px
  */
@@ -66,10 +75,10 @@ export function drawResults(context, shown, source, unit) {
   };
   /** @type {Record<Corner, string[]>} */
   const corners = { top_left: [], top_right: [], bottom_left: [], bottom_right: [] };
-  for (const { result, labels } of shown) {
+  for (const { result, labels, followed } of shown) {
     for (const layer of result.layers) {
       if ('trail' in layer) drawTrail(pen, layer.draw, layer.trail);
-      if ('boxes' in layer) drawBoxes(pen, layer.draw, layer.boxes, labels);
+      if ('boxes' in layer) drawBoxes(pen, layer.draw, layer.boxes, labels, followed);
       if ('points' in layer) drawPoints(pen, layer.draw, layer.points);
       if ('text' in layer) corners[layer.draw.corner].push(layer.text);
     }
@@ -77,71 +86,138 @@ export function drawResults(context, shown, source, unit) {
   for (const [corner, lines] of Object.entries(corners)) drawCorner(pen, /** @type {Corner} */ (corner), lines);
 }
 
+/** How much of the others is left while one is followed. */
+const FADED = 0.4;
+
 /**
+ * Boxes and their tags. While a followed one is in view it is outlined strongly and the others are faded.
+ *
  * @param {Pen} pen
  * @param {BoxesDraw} draw
  * @param {Box[]} boxes
  * @param {readonly string[]} labels
+ * @param {number} [followed]
  */
-function drawBoxes(pen, draw, boxes, labels) {
+function drawBoxes(pen, draw, boxes, labels, followed) {
+  const { context } = pen;
+  const chosen = followed ? boxes.find((box) => box.id === followed) : undefined;
+  if (chosen) context.globalAlpha = FADED;
+  drawGroup(pen, draw, chosen ? boxes.filter((box) => box !== chosen) : boxes, labels, 1);
+  context.globalAlpha = 1;
+  if (chosen) drawGroup(pen, draw, [chosen], labels, 2);
+}
+
+/**
+ * Each colour is one path: a stroke of its own for every box costs several times as much.
+ *
+ * @param {Pen} pen
+ * @param {BoxesDraw} draw
+ * @param {Box[]} boxes
+ * @param {readonly string[]} labels
+ * @param {number} weight of the outline
+ */
+function drawGroup(pen, draw, boxes, labels, weight) {
   const { context, unit } = pen;
-  context.lineJoin = 'round';
+  const by = draw.colour_by ?? 'label';
+  /** @type {Map<string, Box[]>} */
+  const colours = new Map();
   for (const box of boxes) {
-    const [left, top, right, bottom] = [
-      box.xyxy[0] * pen.scaleX, box.xyxy[1] * pen.scaleY, box.xyxy[2] * pen.scaleX, box.xyxy[3] * pen.scaleY,
-    ];
-    const colour = boxColour(box, draw.colour_by ?? 'label', labels);
-    const radius = Math.min(3 * unit, (right - left) / 4, (bottom - top) / 4);
-    context.beginPath();
-    context.roundRect(left, top, right - left, bottom - top, Math.max(0, radius));
-    context.strokeStyle = INK;
-    context.lineWidth = 3 * unit;
-    context.stroke();
-    context.strokeStyle = colour;
-    context.lineWidth = 1.5 * unit;
-    context.stroke();
+    const colour = boxColour(box, by, labels);
+    const same = colours.get(colour);
+    if (same) same.push(box);
+    else colours.set(colour, [box]);
   }
+  context.lineJoin = 'round';
+  strokeBoxes(pen, boxes, INK, (1.5 + 1.5 * weight) * unit);
+  for (const [colour, same] of colours) strokeBoxes(pen, same, colour, 1.5 * weight * unit);
   // Tags last, so that no neighbour's box crosses them.
   context.font = `600 ${10 * unit}px system-ui, sans-serif`;
   context.textBaseline = 'middle';
-  for (const box of boxes) {
-    const colour = boxColour(box, draw.colour_by ?? 'label', labels);
-    const label = labels.indexOf(box.label) > 0 ? box.label : '';
-    const tag = [box.id === undefined ? '' : String(box.id), label].filter(Boolean).join(' ');
-    if (tag) drawTag(pen, tag, ((box.xyxy[0] + box.xyxy[2]) / 2) * pen.scaleX, box.xyxy[1] * pen.scaleY, colour);
-  }
+  context.textAlign = 'center';
+  for (const [colour, same] of colours) drawTags(pen, same.flatMap((box) => tagOf(pen, box, labels)), colour);
 }
 
 /**
  * @param {Pen} pen
- * @param {string} text
- * @param {number} centre
- * @param {number} bottom
- * @param {string} colour
+ * @param {Box[]} boxes
+ * @param {string} style
+ * @param {number} width canvas pixels
  */
-function drawTag({ context, unit }, text, centre, bottom, colour) {
-  const width = context.measureText(text).width + 6 * unit;
-  const height = 12.5 * unit;
-  const left = Math.min(Math.max(centre - width / 2, 0), context.canvas.width - width);
-  const top = Math.max(bottom - height - 2 * unit, 0);
+function strokeBoxes({ context, unit, scaleX, scaleY }, boxes, style, width) {
   context.beginPath();
-  context.roundRect(left, top, width, height, 3 * unit);
-  context.fillStyle = colour;
-  context.fill();
-  context.fillStyle = '#0a0e14';
-  context.textAlign = 'center';
-  context.fillText(text, left + width / 2, top + height / 2 + 0.5 * unit);
+  for (const { xyxy } of boxes) {
+    const [left, top, across, down] = [xyxy[0] * scaleX, xyxy[1] * scaleY, (xyxy[2] - xyxy[0]) * scaleX, (xyxy[3] - xyxy[1]) * scaleY];
+    context.roundRect(left, top, across, down, Math.max(0, Math.min(3 * unit, across / 4, down / 4)));
+  }
+  context.strokeStyle = style;
+  context.lineWidth = width;
+  context.stroke();
+}
+
+/** @typedef {{text: string, left: number, top: number, width: number, height: number}} Tag */
+
+/**
+ * @param {Pen} pen
+ * @param {Box} box
+ * @param {readonly string[]} labels
+ * @returns {Tag[]} none when there is nothing to say
+ */
+function tagOf({ context, unit, scaleX, scaleY }, box, labels) {
+  const label = labels.indexOf(box.label) > 0 ? box.label : '';
+  const text = [box.id === undefined ? '' : String(box.id), label].filter(Boolean).join(' ');
+  if (!text) return [];
+  const width = textWidth(context, text) + 6 * unit;
+  const height = 12.5 * unit;
+  const centre = ((box.xyxy[0] + box.xyxy[2]) / 2) * scaleX;
+  const left = Math.min(Math.max(centre - width / 2, 0), context.canvas.width - width);
+  return [{ text, left, top: Math.max(box.xyxy[1] * scaleY - height - 2 * unit, 0), width, height }];
 }
 
 /**
+ * @param {Pen} pen
+ * @param {Tag[]} tags
+ * @param {string} colour
+ */
+function drawTags({ context, unit }, tags, colour) {
+  if (!tags.length) return;
+  context.beginPath();
+  for (const { left, top, width, height } of tags) context.roundRect(left, top, width, height, 3 * unit);
+  context.fillStyle = colour;
+  context.fill();
+  context.fillStyle = '#0a0e14';
+  for (const { text, left, top, width, height } of tags) context.fillText(text, left + width / 2, top + height / 2 + 0.5 * unit);
+}
+
+/** Ids come again and again, and measuring lays the text out. @type {Map<string, number>} */
+const widths = new Map();
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} text
+ */
+function textWidth(context, text) {
+  const key = `${context.font} ${text}`;
+  let width = widths.get(key);
+  if (width === undefined) {
+    if (widths.size > 1000) widths.clear();
+    ({ width } = context.measureText(text));
+    widths.set(key, width);
+  }
+  return width;
+}
+
+/**
+ * Rings; a broken one where the thing is supposed to be but was not seen.
+ *
  * @param {Pen} pen
  * @param {PointsDraw} draw
  * @param {Point[]} points
  */
 function drawPoints({ context, unit, scaleX, scaleY }, draw, points) {
   const colour = draw.colour ?? '#ffd400';
-  for (const { xy } of points) {
+  for (const { xy, guess } of points) {
     const [x, y] = [xy[0] * scaleX, xy[1] * scaleY];
+    context.setLineDash(guess ? [4 * unit, 4 * unit] : []);
     context.beginPath();
     context.arc(x, y, 9 * unit, 0, 2 * Math.PI);
     context.strokeStyle = INK;
@@ -151,25 +227,43 @@ function drawPoints({ context, unit, scaleX, scaleY }, draw, points) {
     context.lineWidth = 2 * unit;
     context.stroke();
   }
+  context.setLineDash([]);
 }
 
+/** A trail fades in so many steps. */
+const TRAIL_STEPS = 8;
+
 /**
+ * A line that grows towards its end; broken and fainter where the thing was not seen.
+ *
  * @param {Pen} pen
  * @param {TrailDraw} draw
  * @param {Trail} trail oldest first
  */
-function drawTrail({ context, unit, scaleX, scaleY }, draw, trail) {
+function drawTrail({ context, unit, scaleX, scaleY }, draw, { xy, guess }) {
   context.lineCap = 'round';
+  context.lineJoin = 'round';
   context.strokeStyle = draw.colour ?? '#ffd400';
-  for (let i = 1; i < trail.xy.length; i++) {
-    const age = i / (trail.xy.length - 1);
-    context.globalAlpha = 0.1 + 0.7 * age;
-    context.lineWidth = (1 + 2.2 * age) * unit;
+  const last = xy.length - 1;
+  /** @param {number} i segment that ends in point i */
+  const guessed = (i) => Boolean(guess?.[i] || guess?.[i - 1]);
+  let from = 0;
+  while (from < last) {
+    const step = Math.ceil(((from + 1) / last) * TRAIL_STEPS);
     context.beginPath();
-    context.moveTo(trail.xy[i - 1][0] * scaleX, trail.xy[i - 1][1] * scaleY);
-    context.lineTo(trail.xy[i][0] * scaleX, trail.xy[i][1] * scaleY);
+    context.moveTo(xy[from][0] * scaleX, xy[from][1] * scaleY);
+    const unseen = guessed(from + 1);
+    do {
+      from += 1;
+      context.lineTo(xy[from][0] * scaleX, xy[from][1] * scaleY);
+    } while (from < last && Math.ceil(((from + 1) / last) * TRAIL_STEPS) === step && guessed(from + 1) === unseen);
+    const age = step / TRAIL_STEPS;
+    context.setLineDash(unseen ? [1, 6 * unit] : []);
+    context.globalAlpha = (0.1 + 0.7 * age) * (unseen ? 0.7 : 1);
+    context.lineWidth = (1 + 2.2 * age) * unit;
     context.stroke();
   }
+  context.setLineDash([]);
   context.globalAlpha = 1;
 }
 

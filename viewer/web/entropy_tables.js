@@ -4,7 +4,7 @@
  */
 
 import { BLOCK, GROUP, VALUE, contextCounts } from './contexts.js';
-import { PRECISION, TOTAL } from './rans.js';
+import { TOTAL } from './rans.js';
 
 /** Names of the rates; the position is the rate index on the wire. */
 export const RATES = ['lossless', 'high', 'default', 'low'];
@@ -13,8 +13,10 @@ const MAGIC = [0x46, 0x43, 0x45, 0x54, 1];
 const HEAD = 10;
 
 /**
- * @typedef {{symbol: Uint8Array, frequency: Uint16Array, bias: Uint16Array}} Slots
- *   of all clusters, 4096 each: the slot's symbol, its frequency and the slot's distance from its first slot
+ * Flat arrays over all clusters of all kinds. Slot t of cluster k is `symbol[k * 4096 + t]`; symbol s of cluster k is
+ * entry `(k << shift) + s` of `frequency` and `start`, its first slot.
+ *
+ * @typedef {{symbol: Uint8Array, frequency: Uint16Array, start: Uint16Array, shift: number}} Clusters
  */
 
 /** Entropy tables of one core network, in the form that decoding uses. */
@@ -33,43 +35,50 @@ export class EntropyTables {
     this.channels = channels;
     this.symbolMax = symbolMax;
 
-    const clusters = [BLOCK, GROUP, VALUE].map((kind) => stored[7 + kind] + 1);
+    const counts = [BLOCK, GROUP, VALUE].map((kind) => stored[7 + kind] + 1);
     const alphabets = [16, 16, 2 * symbolMax];
-    const total = clusters[BLOCK] + clusters[GROUP] + clusters[VALUE];
-    /** @type {Slots} */
-    this.slots = {
-      symbol: new Uint8Array(total * TOTAL),
-      frequency: new Uint16Array(total * TOTAL),
-      bias: new Uint16Array(total * TOTAL),
-    };
+    const total = counts[BLOCK] + counts[GROUP] + counts[VALUE];
+    const shift = Math.ceil(Math.log2(Math.max(...alphabets)));
+    // A page reads them while somebody waits for the first overlay: nothing here is done slot by slot but `fill`.
+    const symbols = new Uint8Array(total * TOTAL);
+    const frequencies = new Uint16Array(total << shift);
+    const starts = new Uint16Array(total << shift);
+    /** @type {Clusters} */
+    this.clusters = { symbol: symbols, frequency: frequencies, start: starts, shift };
     let at = HEAD;
-    let slot = 0;
+    let cluster = 0;
     for (const kind of [BLOCK, GROUP, VALUE]) {
-      for (let cluster = 0; cluster < clusters[kind]; cluster++) {
-        const end = slot + TOTAL;
+      for (const end = cluster + counts[kind]; cluster < end; cluster++) {
+        let start = 0;
         for (let symbol = 0; symbol < alphabets[kind]; symbol++, at += 2) {
           const frequency = stored[at] | (stored[at + 1] << 8);
-          if (!frequency || slot + frequency > end) fail('frequencies that do not sum to 4096');
-          this.slots.symbol.fill(symbol, slot, slot + frequency);
-          this.slots.frequency.fill(frequency, slot, slot + frequency);
-          for (let bias = 0; bias < frequency; bias++) this.slots.bias[slot++] = bias;
+          if (!frequency || start + frequency > TOTAL) fail('frequencies that do not sum to 4096');
+          symbols.fill(symbol, cluster * TOTAL + start, cluster * TOTAL + start + frequency);
+          frequencies[(cluster << shift) + symbol] = frequency;
+          starts[(cluster << shift) + symbol] = start;
+          start += frequency;
         }
-        if (slot !== end) fail('frequencies that do not sum to 4096');
+        if (start !== TOTAL) fail('frequencies that do not sum to 4096');
       }
     }
 
-    const first = [0, clusters[BLOCK], clusters[BLOCK] + clusters[GROUP]];
+    const first = [0, counts[BLOCK], counts[BLOCK] + counts[GROUP]];
     /** @param {boolean} key */
-    const bases = (key) =>
+    const clustersOf = (key) =>
       contextCounts(channels, key).map((contexts, kind) => {
-        const of = stored.subarray(at, at + contexts);
-        if (of.length < contexts || of.some((cluster) => cluster >= clusters[kind])) fail('cut off or damaged');
+        const named = stored.subarray(at, at + contexts);
+        if (named.length < contexts) fail('cut off');
+        const of = new Uint16Array(contexts);
+        for (let context = 0; context < contexts; context++) {
+          if (named[context] >= counts[kind]) fail('a context names a cluster that is not there');
+          of[context] = first[kind] + named[context];
+        }
         at += contexts;
-        return Uint32Array.from(of, (cluster) => (first[kind] + cluster) << PRECISION);
+        return of;
       });
-    /** Where the slot table of each context of each kind begins. */
-    this.keyBases = bases(true);
-    this.deltaBases = bases(false);
+    /** The cluster, counted over all kinds, of each context of each kind. */
+    this.keyClusters = clustersOf(true);
+    this.deltaClusters = clustersOf(false);
     if (at !== stored.length) fail(`expected ${at} bytes, got ${stored.length}`);
   }
 }

@@ -22,7 +22,7 @@ import { carriedSize } from './carried_size.js';
  *
  * @typedef {{kind: 'unusable', reason: string}} SpecReport the server's spec cannot be used
  *
- * @typedef {{kind: 'connect', port: MessagePort} | {kind: 'deliver', on: boolean} | {kind: 'spec', answer: SpecAnswer}} FeaturesRequest
+ * @typedef {{kind: 'connect', head: string, port: MessagePort | null} | {kind: 'spec', answer: SpecAnswer}} FeaturesRequest
  *
  * @typedef {{data: ArrayBuffer, timestamp: number, getMetadata(): {rtpTimestamp?: number}}} EncodedFrame
  * @typedef {{readable: ReadableStream<EncodedFrame>, writable: WritableStream<EncodedFrame>, options: {session: number}}} Transformer
@@ -36,16 +36,24 @@ const scope = /** @type {{
 /** Grows while the page is open: the decoder looks at it for every key frame. @type {Known[]} */
 const known = [];
 const decoder = new BitstreamDecoder(known);
-/** @type {MessagePort | null} */
-let heads = null;
-let delivering = false;
+/** Where decoded features go, by head. @type {Map<string, MessagePort>} */
+const heads = new Map();
 
 self.onmessage = ({ data }) => {
   const request = /** @type {FeaturesRequest} */ (data);
-  if (request.kind === 'connect') heads = request.port;
-  if (request.kind === 'deliver') delivering = request.on;
   if (request.kind === 'spec') learn(request.answer);
+  if (request.kind === 'connect') connect(request.head, request.port);
 };
+
+/**
+ * @param {string} head
+ * @param {MessagePort | null} port null when the head wants no more
+ */
+function connect(head, port) {
+  heads.get(head)?.close();
+  heads.delete(head);
+  if (port) heads.set(head, port);
+}
 
 scope.onrtctransform = ({ transformer }) => watch(transformer);
 
@@ -98,7 +106,12 @@ function decode(session, rtpTimestamp, payload) {
   const label = { number, pts, sourceWidth, sourceHeight };
   scope.postMessage({ kind: 'frame', session, rtpTimestamp, bytes, label, problem: null });
   const spec = known.find((entry) => entry.spec.fingerprint === fingerprint)?.spec;
-  if (!heads || !delivering || !spec) return;
-  const values = dequantise(spec, features);
-  heads.postMessage({ ...label, session, rtpTimestamp, features: values }, [values.buffer]);
+  if (!heads.size || !spec) return;
+  const frame = { ...label, session, rtpTimestamp, features: dequantise(spec, features) };
+  // Every head gets its own; the last of them the original.
+  let left = heads.size;
+  for (const port of heads.values()) {
+    left -= 1;
+    port.postMessage(frame, left ? [] : [frame.features.buffer]);
+  }
 }

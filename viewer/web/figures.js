@@ -1,6 +1,6 @@
 /** The figures of the diagnostics panel: what they count, and nothing of how they are shown. */
 
-/** Head times are the median of this many frames. */
+/** A head's time is the median of this many frames. */
 const WINDOW = 100;
 
 /**
@@ -37,8 +37,8 @@ export class Figures {
 
   #featureBytes = 0;
   #featureFrames = 0;
-  /** @type {number[]} */
-  #headTimes = [];
+  /** @type {Map<string, number[]>} */
+  #headTimes = new Map();
 
   /** @param {number} bytes */
   countFeatures(bytes) {
@@ -46,22 +46,34 @@ export class Figures {
     this.#featureFrames += 1;
   }
 
-  /** @param {number} ms of all heads that ran on one frame */
-  countHeads(ms) {
-    this.#headTimes.push(ms);
-    if (this.#headTimes.length > WINDOW) this.#headTimes.shift();
+  /**
+   * @param {string} head
+   * @param {number} ms for one frame
+   */
+  countHead(head, ms) {
+    const times = this.#headTimes.get(head) ?? [];
+    times.push(ms);
+    if (times.length > WINDOW) times.shift();
+    this.#headTimes.set(head, times);
   }
 
+  /** Other heads run from now on. */
   forgetHeadTimes() {
-    this.#headTimes = [];
+    this.#headTimes.clear();
   }
 
   get featureBytesMean() {
     return this.#featureFrames ? this.#featureBytes / this.#featureFrames : 0;
   }
 
+  /** Milliseconds of each head that runs, for one frame. @returns {Map<string, number>} */
+  get msOfHeads() {
+    return new Map([...this.#headTimes].map(([head, times]) => [head, median(times)]));
+  }
+
+  /** All heads that run: the sum of each one's median. */
   get headMs() {
-    return median(this.#headTimes);
+    return [...this.msOfHeads.values()].reduce((sum, ms) => sum + ms, 0);
   }
 
   /**

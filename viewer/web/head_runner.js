@@ -1,5 +1,7 @@
 /** One head in onnxruntime-web: its graph, its state, its settings. The twin of task_heads' HeadRunner. */
 
+import { allowedValue } from './settings.js';
+
 /** @import {Manifest, Tables} from './types.js' */
 /** @typedef {typeof import('onnxruntime-web')} Ort */
 
@@ -49,12 +51,42 @@ export class HeadRunner {
 
   /**
    * @param {string} name
-   * @param {number} value clamped to the setting's range; booleans are 0 or 1
+   * @param {number} value brought to the nearest that the setting allows
    */
   set(name, value) {
     const setting = this.manifest.settings?.find((item) => item.name === name);
     if (!setting) throw new Error(`head ${this.manifest.name}: expected the name of a setting, got ${name}`);
-    this.#settings[name] = Math.min(Math.max(value, setting.min ?? 0), setting.max ?? 1);
+    this.#settings[name] = allowedValue(setting, value);
+  }
+
+  /**
+   * Raises unless the graph takes the outputs of other heads in the shapes that those give.
+   *
+   * @param {Record<string, readonly number[]>} given graph input -> shape
+   */
+  checkNeeded(given) {
+    for (const [name, shape] of Object.entries(given)) {
+      const wanted = this.#shapeOf(name);
+      if (wanted && wanted.join() !== shape.join()) {
+        throw new Error(`takes ${name} as [${wanted}], but that head gives [${shape}]; export ${this.manifest.name} again`);
+      }
+    }
+  }
+
+  /** Run one frame of nothing, so that the frames to come do not wait for what a first run prepares. */
+  async warmUp() {
+    const [channels, height, width] = this.manifest.spec.shape;
+    /** @type {Record<string, Tables>} */
+    const needed = {};
+    for (const [head, outputs] of Object.entries(this.manifest.needs ?? {})) {
+      needed[head] = {};
+      for (const output of outputs) {
+        const shape = this.#shapeOf(`${head}__${output}`) ?? [1];
+        needed[head][output] = new Float32Array(shape.reduce((product, n) => product * n, 1));
+      }
+    }
+    await this.run(new Float32Array(channels * height * width), Float32Array.of(0, 0, 1, 1, width, height), 0, needed);
+    this.reset();
   }
 
   /**
@@ -84,7 +116,7 @@ export class HeadRunner {
     this.#lastPts = pts;
     for (const tensor of manifest.state ?? []) this.#state[tensor.name] = outcome[tensor.output];
     return Object.fromEntries(
-      manifest.outputs.map(({ name }) => [name, /** @type {Float32Array} */ (outcome[name].data)]),
+      manifest.outputs.map(({ name }) => [name, finite(name, /** @type {Float32Array} */ (outcome[name].data))]),
     );
   }
 
@@ -109,8 +141,22 @@ export class HeadRunner {
   #neededTensor(head, output, needed) {
     const values = needed[head]?.[output];
     if (!values) throw new Error(`head ${this.manifest.name} needs ${output} of ${head}, which did not run on this frame`);
-    const dims = this.session.inputMetadata.find((input) => input.name === `${head}__${output}`);
-    const shape = dims?.isTensor ? dims.shape.map(Number) : [values.length];
-    return this.#tensor(values, shape);
+    return this.#tensor(values, this.#shapeOf(`${head}__${output}`) ?? [values.length]);
   }
+
+  /** @param {string} input of the graph @returns {number[] | null} */
+  #shapeOf(input) {
+    const found = this.session.inputMetadata.find(({ name }) => name === input);
+    return found?.isTensor ? found.shape.map(Number) : null;
+  }
+}
+
+/**
+ * @param {string} output
+ * @param {Float32Array} values
+ * @returns {Float32Array} the same; raises when one of them is no number
+ */
+function finite(output, values) {
+  if (!values.every(Number.isFinite)) throw new Error(`gave a value in ${output} that is not a finite number`);
+  return values;
 }

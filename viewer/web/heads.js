@@ -1,15 +1,16 @@
-/** The heads on this page: their catalogue, the worker that runs them, and what becomes of one that fails. */
+/** The heads on this page: their catalogue, which of them run, and what becomes of one that fails. */
 
+import { HeadLane } from './head_lane.js';
 import { headOrder } from './head_order.js';
+import { compiledRuntime } from './runtime.js';
+import { allowedValue, browserStore, rememberedSettings, rememberSettings } from './settings.js';
 
 /** @import {CatalogueEntry, Manifest, Tables} from './types.js' */
-/** @import {HeadsReport, HeadsRequest} from './heads_worker.js' */
+/** @import {HeadResult} from './head_lane.js' */
 
-/** A head that holds the worker longer than this on one frame is stopped. */
-const HANG_MS = 2000;
-/** Compiling the runtime and loading a graph may take this long on a busy phone. */
-const LOAD_MS = 30000;
-const WATCH_MS = 500;
+const WATCH_MS = 200;
+/** Timers are never this late while somebody watches. */
+const ASLEEP_MS = 5000;
 
 /**
  * @typedef {object} Head
@@ -27,36 +28,24 @@ const WATCH_MS = 500;
 /**
  * @typedef {object} HeadsHooks
  * @property {() => void} onChange a head's state changed
- * @property {(port: MessagePort) => void} onPort where features are to be delivered from now on
- * @property {(on: boolean) => void} onDeliver whether any head wants features
- * @property {(result: {name: string, session: number, rtpTimestamp: number, number: number, tables: Tables}) => void} onResult
- * @property {(ms: number) => void} onFrameDone all heads of one frame took so long
- * @property {(reason: string) => void} onUnusable no head can run in this browser
+ * @property {() => void} onSetting a setting changed
+ * @property {(head: string, port: MessagePort | null) => void} onPort where a head's features are to be delivered from now on
+ * @property {(result: HeadResult & {name: string}) => void} onResult of a head that the viewer turned on
+ * @property {(name: string, ms: number) => void} onRun a head took so long for one frame
  */
 
-/** Runs the heads that the viewer chose. */
+/** Runs the heads that the viewer chose, each in a worker of its own. */
 export class Heads {
   /** @type {Map<string, Head>} */
   all = new Map();
   /** @type {Map<string, Promise<ArrayBuffer>>} */
   #models = new Map();
-  /** Graphs in the worker now. @type {Set<string>} */
-  #loaded = new Set();
-  /** @type {Map<string, number>} */
-  #loading = new Map();
-  /** @type {{name: string, since: number} | null} */
-  #running = null;
+  /** Heads at work: those that are on, and those that they need. @type {Map<string, HeadLane>} */
+  #lanes = new Map();
   #lastWatch = 0;
-  /** @type {Worker} */
-  #worker;
+  #store = browserStore();
   /** @type {{fingerprint: string, inputWidth: number, inputHeight: number} | null} */
   #spec = null;
-  /** @type {() => void} */
-  #letBegin = () => {};
-  /** Loading the runtime takes both a processor and the line: it waits until the video plays. */
-  #begun = new Promise((resolve) => {
-    this.#letBegin = () => resolve(null);
-  });
   /** Why no head can run at all. */
   #disabled = '';
 
@@ -67,40 +56,43 @@ export class Heads {
   constructor(base, hooks) {
     this.base = base;
     this.hooks = hooks;
-    this.#worker = this.#startWorker();
     setInterval(() => this.#watch(), WATCH_MS);
   }
 
-  /** The video plays: get the runtime ready, for the heads that are on and those to come. */
-  begin() {
-    this.#letBegin();
-    this.#send({ kind: 'prepare' });
+  /** Get the runtime ready before it is needed. */
+  prepare() {
+    // Whoever turns a head on is told what went wrong.
+    if (!this.#disabled) compiledRuntime().catch(() => {});
   }
 
-  /** @param {CatalogueEntry[]} entries */
+  /** Take over what the server offers now: heads come, change and go while the page is open. @param {CatalogueEntry[]} entries */
   setCatalogue(entries) {
     const before = this.all;
     this.all = new Map();
     for (const entry of entries) {
       const manifest = entry.ok && entry.manifest ? entry.manifest : null;
       const old = before.get(entry.name);
-      if (old?.manifest && manifest && old.manifest.model.sha256 === manifest.model.sha256) {
+      if (old?.manifest && manifest && JSON.stringify(old.manifest) === JSON.stringify(manifest)) {
         this.all.set(entry.name, old);
         continue;
       }
-      if (old) this.turn(entry.name, false, before);
+      this.#end(entry.name);
       this.#models.delete(entry.name);
-      /** @type {Record<string, number>} */
-      const settings = {};
-      for (const setting of manifest?.settings ?? []) settings[setting.name] = setting.default;
+      const wasOn = old?.state === 'on' || old?.state === 'loading';
       this.all.set(entry.name, {
         name: entry.name,
         title: manifest?.title ?? entry.title ?? entry.name,
         description: manifest?.description ?? entry.description ?? '',
-        manifest, state: 'off', usable: manifest !== null, reason: manifest ? '' : (entry.reason ?? 'broken'), settings, since: null,
+        manifest,
+        state: wasOn && manifest ? 'loading' : 'off',
+        usable: manifest !== null,
+        reason: manifest ? '' : (entry.reason ?? 'broken'),
+        settings: manifest ? rememberedSettings(manifest, this.#store) : {},
+        since: null,
       });
     }
     this.#check();
+    this.#apply();
     this.hooks.onChange();
   }
 
@@ -108,6 +100,7 @@ export class Heads {
   disable(reason) {
     this.#disabled = reason;
     this.#check();
+    this.#apply();
     this.hooks.onChange();
   }
 
@@ -115,8 +108,9 @@ export class Heads {
   setSpec(spec) {
     if (this.#spec?.fingerprint === spec.fingerprint) return;
     this.#spec = spec;
+    for (const name of this.#lanes.keys()) this.#end(name);
     this.#check();
-    this.#connect();
+    this.#apply();
     this.hooks.onChange();
   }
 
@@ -125,7 +119,7 @@ export class Heads {
     for (const head of this.all.values()) {
       if (!head.manifest) continue;
       const refusal = this.#disabled || this.#specRefusal(head.manifest);
-      if (refusal) this.turn(head.name, false);
+      if (refusal && isOn(head)) head.state = 'off';
       if (refusal || !head.usable) head.reason = refusal;
       head.usable = !refusal;
     }
@@ -139,40 +133,61 @@ export class Heads {
 
   /** Names of the heads that the viewer turned on, in the catalogue's order. */
   chosen() {
-    return [...this.all.values()].filter((head) => head.state === 'on' || head.state === 'loading').map((head) => head.name);
+    return [...this.all.values()].filter(isOn).map((head) => head.name);
   }
 
   /**
    * @param {string} name
    * @param {boolean} on
-   * @param {Map<string, Head>} [heads]
    */
-  turn(name, on, heads = this.all) {
-    const head = heads.get(name);
-    if (!head || (on && !head.usable)) return;
-    if (on === (head.state === 'on' || head.state === 'loading')) return;
+  turn(name, on) {
+    const head = this.all.get(name);
+    if (!head || (on && !head.usable) || on === isOn(head)) return;
     head.state = on ? 'loading' : 'off';
     head.since = null;
-    if (on) head.reason = '';
+    if (on) this.#tryAgain(head);
     this.#apply();
     this.hooks.onChange();
   }
 
-  /**
-   * @param {string} head
-   * @param {string} name
-   * @param {number} value
-   */
-  set(head, name, value) {
-    const found = this.all.get(head);
-    if (!found) return;
-    found.settings[name] = value;
-    this.#send({ kind: 'set', head, name, value });
+  /** What stopped before may run now: the head, and those that it needs. @param {Head} head */
+  #tryAgain(head) {
+    head.reason = '';
+    for (const name of Object.keys(head.manifest?.needs ?? {})) {
+      const needed = this.all.get(name);
+      if (needed?.state !== 'failed') continue;
+      needed.state = 'off';
+      this.#tryAgain(needed);
+    }
   }
 
-  /** A new session: results begin anew. */
+  /**
+   * Change a setting from the head's next frame on.
+   *
+   * @param {string} name
+   * @param {string} setting
+   * @param {number} value
+   */
+  set(name, setting, value) {
+    const head = this.all.get(name);
+    const declared = head?.manifest?.settings?.find((item) => item.name === setting);
+    if (!head?.manifest || !declared) return;
+    const allowed = allowedValue(declared, value);
+    if (allowed === head.settings[setting]) return;
+    head.settings[setting] = allowed;
+    rememberSettings(head.manifest, head.settings, this.#store);
+    this.#lanes.get(name)?.send({ kind: 'set', name: setting, value: allowed });
+    this.hooks.onSetting();
+  }
+
+  /** A new session: results begin anew, and ids name other things than before. */
   newSession() {
-    for (const head of this.all.values()) head.since = null;
+    for (const head of this.all.values()) {
+      head.since = null;
+      for (const { type, name } of head.manifest?.settings ?? []) {
+        if (type === 'object' && head.settings[name]) this.set(head.name, name, 0);
+      }
+    }
   }
 
   /** Heads that should have a result for a frame. @param {number} number @returns {Head[]} */
@@ -180,13 +195,9 @@ export class Heads {
     return [...this.all.values()].filter((head) => head.state === 'on' && head.since !== null && head.since <= number);
   }
 
-  /** Bring the worker to what is chosen. */
+  /** Bring what runs to what is chosen. */
   #apply() {
-    /** @type {Map<string, Manifest>} */
-    const manifests = new Map();
-    for (const { name, manifest, usable, state } of this.all.values()) {
-      if (manifest && usable && state !== 'failed') manifests.set(name, manifest);
-    }
+    const manifests = this.#usableManifests();
     /** @type {Set<string>} */
     const wanted = new Set();
     for (const name of this.chosen()) {
@@ -196,36 +207,65 @@ export class Heads {
         this.#stop(name, /** @type {Error} */ (error).message);
       }
     }
-    for (const name of this.#loaded) {
-      if (wanted.has(name)) continue;
-      this.#send({ kind: 'unload', name });
-      this.#loaded.delete(name);
+    for (const name of this.#lanes.keys()) {
+      if (!wanted.has(name)) this.#end(name);
     }
-    const order = headOrder(wanted, manifests);
-    this.#send({ kind: 'order', order });
-    for (const name of order) this.#load(name, /** @type {Manifest} */ (manifests.get(name)));
-    this.hooks.onDeliver(order.length > 0);
+    // Without the spec it is not known which heads fit the stream.
+    if (!this.#spec) return;
+    for (const name of wanted) {
+      if (!this.#lanes.has(name)) this.#start(name, manifests);
+    }
+  }
+
+  /** @returns {Map<string, Manifest>} */
+  #usableManifests() {
+    /** @type {Map<string, Manifest>} */
+    const manifests = new Map();
+    for (const { name, manifest, usable, state } of this.all.values()) {
+      if (manifest && usable && state !== 'failed') manifests.set(name, manifest);
+    }
+    return manifests;
   }
 
   /**
    * @param {string} name
-   * @param {Manifest} manifest
+   * @param {Map<string, Manifest>} manifests
    */
-  async #load(name, manifest) {
-    if (this.#loaded.has(name)) return;
-    this.#loaded.add(name);
-    const worker = this.#worker;
+  async #start(name, manifests) {
+    const manifest = /** @type {Manifest} */ (manifests.get(name));
+    const lane = new HeadLane(manifest, {
+      onResult: (result) => this.#resultOf(name, result),
+      onFailed: (reason) => this.#fail(name, reason),
+    });
+    this.#lanes.set(name, lane);
+    this.#connect(name, lane);
     try {
-      await this.#begun;
-      const model = await this.#model(name, manifest);
-      if (worker !== this.#worker || !this.#loaded.has(name)) return;
-      this.#loading.set(name, performance.now());
+      const [model, runtime] = await Promise.all([this.#model(name, manifest), compiledRuntime()]);
+      if (this.#lanes.get(name) !== lane) return;
       const settings = this.all.get(name)?.settings ?? {};
-      this.#send({ kind: 'load', name, manifest, model, settings });
+      lane.send({ kind: 'load', manifest, model, runtime, settings, neededShapes: neededShapes(manifest, manifests) });
     } catch (error) {
       this.#models.delete(name);
-      this.#fail(name, /** @type {Error} */ (error).message);
+      if (this.#lanes.get(name) === lane) this.#fail(name, /** @type {Error} */ (error).message);
     }
+  }
+
+  /** A channel from the features worker straight to the head. @param {string} name @param {HeadLane} lane */
+  #connect(name, lane) {
+    if (!this.#spec) return;
+    const { port1, port2 } = new MessageChannel();
+    const { inputWidth, inputHeight } = this.#spec;
+    lane.send({ kind: 'connect', port: port2, inputWidth, inputHeight }, [port2]);
+    this.hooks.onPort(name, port1);
+  }
+
+  /** @param {string} name */
+  #end(name) {
+    const lane = this.#lanes.get(name);
+    if (!lane) return;
+    this.#lanes.delete(name);
+    this.hooks.onPort(name, null);
+    lane.end();
   }
 
   /**
@@ -242,61 +282,30 @@ export class Heads {
     return model;
   }
 
-  /** @param {HeadsRequest} request @param {Transferable[]} [transfer] */
-  #send(request, transfer = []) {
-    this.#worker.postMessage(request, transfer);
+  /**
+   * @param {string} name
+   * @param {HeadResult} result
+   */
+  #resultOf(name, result) {
+    this.#handOn(name, result);
+    const head = this.all.get(name);
+    this.hooks.onRun(name, result.ms);
+    if (!head || !isOn(head)) return;
+    head.since ??= result.number;
+    if (head.state === 'loading') {
+      head.state = 'on';
+      this.hooks.onChange();
+    }
+    this.hooks.onResult({ ...result, name });
   }
 
-  #startWorker() {
-    const worker = new Worker(new URL('./heads_worker.js', import.meta.url), { type: 'module', name: 'heads' });
-    worker.onmessage = ({ data }) => {
-      if (worker === this.#worker) this.#take(/** @type {HeadsReport} */ (data));
-    };
-    worker.onerror = (event) => this.hooks.onUnusable(event.message || 'the heads worker did not start');
-    return worker;
-  }
-
-  /** A fresh channel from the features worker to the heads worker. */
-  #connect() {
-    if (!this.#spec) return;
-    const { port1, port2 } = new MessageChannel();
-    const { inputWidth, inputHeight } = this.#spec;
-    this.#send({ kind: 'connect', port: port2, inputWidth, inputHeight }, [port2]);
-    this.hooks.onPort(port1);
-  }
-
-  /** @param {HeadsReport} report */
-  #take(report) {
-    switch (report.kind) {
-      case 'unusable':
-        this.hooks.onUnusable(report.reason);
-        break;
-      case 'loaded':
-        this.#loading.delete(report.name);
-        break;
-      case 'running':
-        this.#running = { name: report.name, since: performance.now() };
-        break;
-      case 'failed':
-        this.#loading.delete(report.name);
-        this.#running = null;
-        this.#fail(report.name, report.reason);
-        break;
-      case 'result': {
-        this.#running = null;
-        const head = this.all.get(report.name);
-        if (!head || (head.state !== 'on' && head.state !== 'loading')) break;
-        head.since ??= report.number;
-        if (head.state === 'loading') {
-          head.state = 'on';
-          this.hooks.onChange();
-        }
-        this.hooks.onResult(report);
-        break;
-      }
-      case 'idle':
-        this.hooks.onFrameDone(report.ms);
-        break;
+  /** Give a head's outputs to the heads that need them. @param {string} name @param {HeadResult} result */
+  #handOn(name, { session, number, tables }) {
+    for (const lane of this.#lanes.values()) {
+      const outputs = lane.manifest.needs?.[name];
+      if (!outputs) continue;
+      const wanted = Object.fromEntries(outputs.map((output) => [output, tables[output]]));
+      lane.send({ kind: 'needed', head: name, session, number, tables: wanted });
     }
   }
 
@@ -307,11 +316,10 @@ export class Heads {
    * @param {string} reason
    */
   #fail(name, reason) {
-    this.#loaded.delete(name);
+    this.#end(name);
     this.#stop(name, reason);
     for (const head of this.all.values()) {
-      const running = head.state === 'on' || head.state === 'loading';
-      if (running && Object.hasOwn(head.manifest?.needs ?? {}, name)) this.#stop(head.name, `needs ${name}, which stopped: ${reason}`);
+      if (isOn(head) && Object.hasOwn(head.manifest?.needs ?? {}, name)) this.#fail(head.name, `needs ${name}, which stopped: ${reason}`);
     }
     this.#apply();
     this.hooks.onChange();
@@ -329,34 +337,42 @@ export class Heads {
     head.since = null;
   }
 
-  /** End a head that holds the worker: the worker goes with it, the other heads start again in a new one. */
   #watch() {
     const now = performance.now();
     // A page that was asleep finds old times: it must not blame a head for them.
-    const asleep = now - this.#lastWatch > 3 * WATCH_MS;
+    const asleep = now - this.#lastWatch > ASLEEP_MS;
     this.#lastWatch = now;
-    if (asleep) {
-      if (this.#running) this.#running.since = now;
-      for (const name of this.#loading.keys()) this.#loading.set(name, now);
-      return;
-    }
-    let culprit = null;
-    if (this.#running && now - this.#running.since > HANG_MS) {
-      culprit = { name: this.#running.name, reason: `took longer than ${HANG_MS / 1000} s on one frame` };
-    }
-    for (const [name, since] of this.#loading) {
-      if (now - since > LOAD_MS) culprit ??= { name, reason: `did not load within ${LOAD_MS / 1000} s` };
-    }
-    if (!culprit) return;
-    this.#worker.terminate();
-    this.#running = null;
-    this.#loading.clear();
-    this.#loaded.clear();
-    for (const head of this.all.values()) head.since = null;
-    this.#worker = this.#startWorker();
-    this.#connect();
-    this.#fail(culprit.name, culprit.reason);
+    // On a busy page results may wait behind this timer: they are heard first.
+    setTimeout(() => {
+      for (const lane of [...this.#lanes.values()]) {
+        if (asleep) lane.forgive();
+        else lane.watch();
+      }
+    }, 0);
   }
+}
+
+/** @param {Head} head */
+function isOn(head) {
+  return head.state === 'on' || head.state === 'loading';
+}
+
+/**
+ * The shapes of what a head takes from others, by the name of the graph's input.
+ *
+ * @param {Manifest} manifest
+ * @param {ReadonlyMap<string, Manifest>} manifests
+ * @returns {Record<string, readonly number[]>}
+ */
+function neededShapes(manifest, manifests) {
+  /** @type {Record<string, readonly number[]>} */
+  const shapes = {};
+  for (const [head, outputs] of Object.entries(manifest.needs ?? {})) {
+    for (const { name, shape } of manifests.get(head)?.outputs ?? []) {
+      if (outputs.includes(name)) shapes[`${head}__${name}`] = shape;
+    }
+  }
+  return shapes;
 }
 
 /**

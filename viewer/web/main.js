@@ -7,16 +7,21 @@ import { Figures } from './figures.js';
 import { Heads } from './heads.js';
 import { Pairing } from './pairing.js';
 import { DiagnosticsPanel, HeadPicker, StatisticsPanel } from './panel.js';
+import { objectAt, pickable } from './picking.js';
 import { resultOf, statisticsOf } from './result.js';
 import { timestampOnScreen } from './shown_frame.js';
 import { Stage } from './stage.js';
+import { csv, json, StatisticsLog } from './statistics_log.js';
 import { missingSupport, NO_TIMESTAMP } from './support.js';
 
 /** @import {FrameLabel, Manifest, Result} from './types.js' */
-/** @import {FrameReport, SpecReport} from './features_worker.js' */
+/** @import {ShownResult} from './drawing.js' */
+/** @import {FeaturesRequest, FrameReport, SpecReport} from './features_worker.js' */
 
 /** Frames wait this long before they are shown, which gives the heads time for theirs. */
 const JITTER_BUFFER_MS = 200;
+/** How often the page asks whether heads came or went. */
+const CATALOGUE_MS = 5000;
 
 /** @param {string} id @returns {HTMLElement} */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -27,8 +32,10 @@ const figures = new Figures();
 let pairing = new Pairing();
 let session = 0;
 let features = true;
-/** What is drawn now, to draw it again when the canvas changes. @type {{shown: {result: Result, labels: string[]}[], source: FrameLabel} | null} */
+/** What is drawn now, to draw it again when the canvas changes. @type {{shown: ShownResult[], source: FrameLabel} | null} */
 let onScreen = null;
+/** What was drawn last, and when: a frame without results must not be in the way of a finger. */
+let lastDrawn = { shown: /** @type {ShownResult[]} */ ([]), source: { sourceWidth: 1, sourceHeight: 1 }, at: -Infinity };
 
 // ---- messages ----
 
@@ -59,21 +66,43 @@ const stage = new Stage(
   () => onScreen && drawResults(stage.context, onScreen.shown, onScreen.source, stage.unit),
 );
 
+/** An empty overlay stays untouched: to the browser every change is a picture to put together again. */
 function clearOverlay() {
+  if (!onScreen) return;
   onScreen = null;
   stage.clear();
+}
+
+/** @param {ShownResult[]} shown @param {FrameLabel} source */
+function draw(shown, source) {
+  if (!shown.length) {
+    clearOverlay();
+    return;
+  }
+  stage.followPixelRatio();
+  onScreen = { shown, source };
+  lastDrawn = { shown, source, at: performance.now() };
+  drawResults(stage.context, shown, source, stage.unit);
 }
 
 // ---- heads ----
 
 const diagnostics = /** @type {HTMLDetailsElement} */ (byId('diagnostics'));
-new DiagnosticsPanel(byId('figures'), () => figures.printed());
+new DiagnosticsPanel(byId('figures'), () => {
+  picker.time(figures.msOfHeads);
+  return figures.printed();
+});
 const statistics = new StatisticsPanel(byId('statistics-section'));
+const log = new StatisticsLog();
 const picker = new HeadPicker(byId('heads'), byId('heads-empty'), {
   turn: (name, on) => heads.turn(name, on),
   set: (head, name, value) => heads.set(head, name, value),
+  pickable: (head) => pickableOf(head),
 });
 const featuresWorker = new Worker(new URL('./features_worker.js', import.meta.url), { type: 'module', name: 'features' });
+
+/** @param {FeaturesRequest} request @param {Transferable[]} [transfer] */
+const tellFeatures = (request, transfer = []) => featuresWorker.postMessage(request, transfer);
 
 const heads = new Heads('heads', {
   onChange() {
@@ -82,19 +111,18 @@ const heads = new Heads('heads', {
     figures.forgetHeadTimes();
     remember(heads.chosen());
   },
-  onPort: (port) => featuresWorker.postMessage({ kind: 'connect', port }, [port]),
-  onDeliver: (on) => featuresWorker.postMessage({ kind: 'deliver', on }),
+  onSetting: () => picker.show([...heads.all.values()]),
+  onPort: (head, port) => tellFeatures({ kind: 'connect', head, port }, port ? [port] : []),
   onResult(result) {
-    if (result.session !== session) return;
-    pairing.addTables(result.rtpTimestamp, result.name, result.tables);
     const manifest = heads.all.get(result.name)?.manifest;
-    if (manifest) statistics.update(result.name, statisticsOf(manifest, result.tables));
+    if (result.session !== session || !manifest) return;
+    pairing.addTables(result.rtpTimestamp, result.name, result.tables);
+    const values = statisticsOf(manifest, result.tables);
+    statistics.update(result.name, values);
+    log.add(manifest, result, values);
+    byId('export').hidden = log.empty;
   },
-  onFrameDone: (ms) => figures.countHeads(ms),
-  onUnusable(reason) {
-    heads.disable('Cannot run here');
-    say('support', `Heads cannot run here (${reason}). The video plays without overlays.`);
-  },
+  onRun: (name, ms) => figures.countHead(name, ms),
 });
 
 /** @returns {Manifest[]} */
@@ -114,34 +142,55 @@ function remember(names) {
 
 const UNKNOWN_SPEC = 'The broadcast carries features that this server does not describe; the video plays without overlays.';
 
+let documentsRead = false;
 let catalogueRead = false;
+/** The catalogue as it was read last. */
+let catalogueText = '';
 let fingerprint = '';
 let lastRead = -Infinity;
 
-/** Read the status, the catalogue and the spec; again after every join, since the server may be another by then. */
+/** @returns {string[]} heads that the address asks for */
+function wantedHeads() {
+  return new URL(location.href).searchParams.get('heads')?.split(',').filter(Boolean) ?? [];
+}
+
+/** Read the status, the catalogue and the spec; again after every other join, since the server may be another by then. */
 async function readDocuments() {
   lastRead = performance.now();
   try {
-    const [status, catalogue] = await Promise.all([fetchStatus(), fetchCatalogue()]);
+    const [status] = await Promise.all([fetchStatus(), readCatalogue()]);
     byId('source').textContent = status.source ?? '';
     if (status.fps) connection.stallMs = Math.max(2000, 3000 / status.fps);
-    heads.setCatalogue(catalogue);
-    if (!catalogueRead) {
-      catalogueRead = true;
-      const wanted = new URL(location.href).searchParams.get('heads')?.split(',') ?? [];
-      for (const name of wanted) heads.turn(name, true);
-    }
     if (status.spec && status.spec !== fingerprint) await readSpec(status.spec);
+    documentsRead = true;
   } catch {
     // The connection says that the server is away; the next join reads them again.
   }
+}
+
+/** Heads come and go while the page is open: a server's folder of heads is watched. */
+async function readCatalogue() {
+  const catalogue = await fetchCatalogue();
+  const text = JSON.stringify(catalogue);
+  if (text === catalogueText) return;
+  catalogueText = text;
+  const wanted = wantedHeads();
+  heads.setCatalogue(catalogue);
+  if (catalogueRead) return;
+  catalogueRead = true;
+  for (const name of wanted) heads.turn(name, true);
+}
+
+/** Not while nobody looks; a server that is away is the connection's affair. */
+function lookForHeads() {
+  if (catalogueRead && !document.hidden) readCatalogue().catch(() => {});
 }
 
 /** @param {string} wanted fingerprint of the stream's features */
 async function readSpec(wanted) {
   const answer = await fetchSpec(wanted);
   fingerprint = wanted;
-  featuresWorker.postMessage({ kind: 'spec', answer });
+  tellFeatures({ kind: 'spec', answer });
   const [inputHeight, inputWidth] = answer.spec.input;
   heads.setSpec({ fingerprint, inputWidth, inputHeight });
 }
@@ -185,7 +234,7 @@ function frameShown(_now, { rtpTimestamp: announced }) {
   video.requestVideoFrameCallback(frameShown);
   if (!figures.joinMs && connection.postedAt) {
     figures.joinMs = performance.now() - connection.postedAt;
-    if (features) heads.begin();
+    if (features) heads.prepare();
   }
   if (!features || announced === undefined) {
     figures.framesShown += 1;
@@ -212,10 +261,10 @@ function frameShown(_now, { rtpTimestamp: announced }) {
   if (late) figures.overlaysLate += 1;
   const shown = chosenManifests()
     .filter((manifest) => tables.has(manifest.name))
-    .map((manifest) => ({ result: resultOf(manifest, tables.get(manifest.name) ?? {}, label), labels: manifest.labels ?? [] }));
-  stage.followPixelRatio();
-  onScreen = { shown, source: label };
-  drawResults(stage.context, shown, label, stage.unit);
+    .map((manifest) => ({
+      result: resultOf(manifest, tables.get(manifest.name) ?? {}, label), labels: manifest.labels ?? [], followed: followedOf(manifest),
+    }));
+  draw(shown, label);
   if (shown.length && !figures.firstOverlayMs) figures.firstOverlayMs = performance.now() - connection.postedAt;
   announce(label, rtpTimestamp, shown.map(({ result }) => result), late);
 }
@@ -233,6 +282,71 @@ function announce(label, rtpTimestamp, results, late) {
   document.dispatchEvent(new CustomEvent('featurecast:frame', { detail }));
 }
 
+// ---- one thing in the picture ----
+
+/** @param {Manifest} manifest @returns {string | undefined} the setting that names a thing in the picture */
+function objectSetting(manifest) {
+  return manifest.settings?.find(({ type }) => type === 'object')?.name;
+}
+
+/** @param {Manifest} manifest @returns {number} id of the thing that the viewer follows; 0 for none */
+function followedOf(manifest) {
+  const setting = objectSetting(manifest);
+  return setting === undefined ? 0 : (heads.all.get(manifest.name)?.settings[setting] ?? 0);
+}
+
+/** @param {string} head */
+function pickableOf(head) {
+  const shown = lastDrawn.shown.find(({ result }) => result.head === head);
+  return shown ? pickable(shown.result) : [];
+}
+
+/** A finger may miss by so many CSS px. */
+const SLACK_PX = 10;
+
+/** After this time what was drawn has moved on. */
+const TAP_MS = 1000;
+
+/** Follow what was tapped; a tap on nothing lets go. @param {MouseEvent} event */
+function pick({ clientX, clientY }) {
+  const { source, shown, at } = lastDrawn;
+  if (performance.now() - at > TAP_MS) return;
+  const box = stage.canvas.getBoundingClientRect();
+  const scale = source.sourceWidth / box.width;
+  const [x, y] = [(clientX - box.left) * scale, ((clientY - box.top) * source.sourceHeight) / box.height];
+  for (const manifest of chosenManifests()) {
+    const setting = objectSetting(manifest);
+    const result = shown.find((item) => item.result.head === manifest.name)?.result;
+    if (setting !== undefined && result) heads.set(manifest.name, setting, objectAt(result, x, y, SLACK_PX * scale) ?? 0);
+  }
+}
+
+function letGo() {
+  for (const manifest of chosenManifests()) {
+    const setting = objectSetting(manifest);
+    if (setting !== undefined) heads.set(manifest.name, setting, 0);
+  }
+}
+
+byId('video').addEventListener('click', pick);
+
+// ---- export of the statistics ----
+
+/** @param {'csv' | 'json'} format */
+function exportStatistics(format) {
+  const rows = log.rows([...heads.all.keys()]);
+  const file = new Blob(format === 'csv' ? csv(rows) : json(rows), { type: format === 'csv' ? 'text/csv' : 'application/json' });
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(file);
+  link.download = `featurecast-${new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-')}.${format}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-export]'))) {
+  button.addEventListener('click', () => exportStatistics(button.dataset.export === 'csv' ? 'csv' : 'json'));
+}
+
 // ---- the connection ----
 
 const STATES = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting' };
@@ -248,8 +362,8 @@ const connection = new Connection('whep', token, {
     if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = JITTER_BUFFER_MS;
     if (features) receiver.transform = new RTCRtpScriptTransform(featuresWorker, { session: number });
   },
-  // Not before: what can wait must not slow the join.
-  onAnswer: readDocuments,
+  // The page itself has read them for the first join.
+  onAnswer: () => (session > 1 || !documentsRead) && readDocuments(),
   onStream(stream) {
     video.srcObject = stream;
     play();
@@ -297,7 +411,10 @@ document.addEventListener('fullscreenchange', () => {
 
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === 'Escape') stage.leaveFull();
+  if (event.key === 'Escape') {
+    stage.leaveFull();
+    letGo();
+  }
   if (event.key === 'f') stage.toggleFull();
   if (event.key === 'z') toggleFit();
   if (event.key === 'd') {
@@ -321,12 +438,17 @@ for (const kind of ['pointermove', 'pointerdown', 'keydown']) {
 // Without the features worker, the video itself tells that frames arrive.
 let framesBefore = 0;
 setInterval(() => {
+  if (features) return;
   const frames = video.getVideoPlaybackQuality().totalVideoFrames;
-  if (!features && frames > framesBefore) connection.frameArrived();
+  if (frames > framesBefore) connection.frameArrived();
   framesBefore = frames;
 }, 250);
 // Nobody watches a hidden page: its frames were not dropped.
-document.addEventListener('visibilitychange', () => pairing.forget());
+document.addEventListener('visibilitychange', () => {
+  pairing.forget();
+  lookForHeads();
+});
+setInterval(lookForHeads, CATALOGUE_MS);
 window.addEventListener('pagehide', () => connection.stop());
 window.addEventListener('pageshow', ({ persisted }) => persisted && connection.start());
 
@@ -339,4 +461,7 @@ if (!('RTCPeerConnection' in window)) {
 } else {
   if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback(frameShown);
   connection.start();
+  // While the offer is being made, so that heads are ready when the first frame is.
+  if (!missing && wantedHeads().length) heads.prepare();
+  readDocuments();
 }

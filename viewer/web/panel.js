@@ -1,7 +1,10 @@
 /** The panel beside the video: head picker with settings, statistics, diagnostics. Built from the manifests alone. */
 
+import { element } from './element.js';
+import { settingControls } from './setting_controls.js';
+
 /** @import {Head} from './heads.js' */
-/** @import {Manifest} from './types.js' */
+/** @import {Manifest, Statistic} from './types.js' */
 
 /** Figures that change 30 times a second cannot be read. */
 const REFRESH_MS = 250;
@@ -20,27 +23,16 @@ const FIGURES = /** @type {const} */ ({
   first_overlay_ms: 'First overlay (ms)',
 });
 
-/**
- * @param {string} tag
- * @param {Record<string, string>} [attributes]
- * @param {...(Node | string)} children
- * @returns {HTMLElement}
- */
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
 /** Shows the heads and reports what the viewer chooses. */
 export class HeadPicker {
   #shape = '';
+  /** @type {Map<string, import('./setting_controls.js').SettingControls>} */
+  #settings = new Map();
 
   /**
    * @param {HTMLElement} list
    * @param {HTMLElement} empty what to say without heads
-   * @param {{turn(name: string, on: boolean): void, set(head: string, name: string, value: number): void}} actions
+   * @param {{turn(name: string, on: boolean): void} & import('./setting_controls.js').SettingActions} actions
    */
   constructor(list, empty, actions) {
     this.list = list;
@@ -51,9 +43,10 @@ export class HeadPicker {
   /** @param {Head[]} heads */
   show(heads) {
     // Rebuilding takes the focus away, so it is done only when there are other heads than before.
-    const shape = heads.map((head) => `${head.name} ${head.manifest?.model.sha256 ?? ''}`).join('\n');
+    const shape = heads.map((head) => `${head.name} ${JSON.stringify(head.manifest)}`).join('\n');
     if (shape !== this.#shape) {
       this.#shape = shape;
+      this.#settings.clear();
       this.list.replaceChildren(...heads.map((head, index) => this.#item(head, index)));
     }
     this.empty.hidden = heads.length > 0;
@@ -77,38 +70,23 @@ export class HeadPicker {
     const choice = element('label', { class: 'choice' }, title, control, element('span', { class: 'about' }, head.description));
     const reason = element('p', { class: 'reason', id: `reason-${head.name}`, role: 'status' });
     const item = element('li', { 'class': 'head', 'data-name': head.name }, choice, reason);
-    if (head.manifest?.settings?.length) item.append(this.#settings(head, head.manifest));
+    const controls = settingControls(head, this.actions);
+    if (controls) {
+      this.#settings.set(head.name, controls);
+      item.append(controls.box);
+    }
     return item;
   }
 
-  /**
-   * @param {Head} head
-   * @param {Manifest} manifest
-   */
-  #settings(head, manifest) {
-    const box = element('div', { class: 'settings' });
-    for (const setting of manifest.settings ?? []) {
-      const control = /** @type {HTMLInputElement} */ (element('input', { 'data-setting': `${head.name}.${setting.name}` }));
-      const label = element('label', {}, element('span', {}, setting.title));
-      if (setting.type === 'boolean') {
-        control.type = 'checkbox';
-        control.checked = setting.default >= 0.5;
-        control.addEventListener('change', () => this.actions.set(head.name, setting.name, Number(control.checked)));
-        label.append(control);
-      } else {
-        const [least, most] = [setting.min ?? 0, setting.max ?? 1];
-        const value = element('output', {}, setting.default.toPrecision(2));
-        Object.assign(control, { type: 'range', min: String(least), max: String(most), step: String((most - least) / 100) });
-        control.value = String(setting.default);
-        control.addEventListener('input', () => {
-          value.textContent = control.valueAsNumber.toPrecision(2);
-          this.actions.set(head.name, setting.name, control.valueAsNumber);
-        });
-        label.append(value, control);
-      }
-      box.append(label);
+  /** Note how long heads take, for scripts and for those who point at one. @param {ReadonlyMap<string, number>} times ms by head */
+  time(times) {
+    for (const item of /** @type {Iterable<HTMLElement>} */ (this.list.children)) {
+      const ms = times.get(item.dataset.name ?? '');
+      const text = ms === undefined ? '' : ms.toFixed(1);
+      if ((item.dataset.ms ?? '') === text) continue;
+      item.dataset.ms = text;
+      item.title = text && `${text} ms per frame`;
     }
-    return box;
   }
 
   /** @param {Head} head */
@@ -123,8 +101,9 @@ export class HeadPicker {
     const text = head.state === 'failed' ? `Stopped: ${head.reason}` : head.reason;
     if (reason.textContent !== text) reason.textContent = text;
     reason.hidden = !text;
-    const settings = /** @type {HTMLElement | null} */ (item.querySelector('.settings'));
-    if (settings) settings.hidden = !control.checked;
+    const settings = this.#settings.get(head.name);
+    if (settings) settings.box.hidden = !control.checked;
+    settings?.show(head.settings);
   }
 }
 
@@ -133,6 +112,8 @@ export class StatisticsPanel {
   #shape = '';
   /** @type {Map<string, Record<string, number>>} */
   #values = new Map();
+  /** @type {{cell: HTMLElement, head: string, statistic: Statistic, text: string}[]} */
+  #cells = [];
   #timer = 0;
 
   /** @param {HTMLElement} section hidden while there is nothing to show */
@@ -142,10 +123,11 @@ export class StatisticsPanel {
 
   /** @param {Manifest[]} manifests of the heads that are on */
   show(manifests) {
-    const shape = manifests.map((manifest) => manifest.name).join('\n');
+    const shape = manifests.map(({ name, model }) => `${name} ${model.sha256}`).join('\n');
     if (shape === this.#shape) return;
     this.#shape = shape;
     this.#values = new Map([...this.#values].filter(([name]) => manifests.some((manifest) => manifest.name === name)));
+    this.#cells = [];
     const tables = manifests.flatMap((manifest) => tablesOf(manifest).map((table) => this.#table(manifest, table)));
     this.section.replaceChildren(...tables);
     this.section.hidden = !tables.length;
@@ -161,9 +143,8 @@ export class StatisticsPanel {
     for (const name of table.statistics) {
       const statistic = manifest.statistics?.find((item) => item.name === name);
       if (!statistic) continue;
-      const value = element('dd', {
-        'data-statistic': `${manifest.name}.${name}`, 'data-decimals': String(statistic.decimals ?? 0), 'data-unit': statistic.unit,
-      });
+      const value = element('dd', { 'data-statistic': `${manifest.name}.${name}` }, '–');
+      this.#cells.push({ cell: value, head: manifest.name, statistic, text: '–' });
       list.append(element('div', { class: 'pair', title: statistic.definition }, element('dt', {}, statistic.title), value));
     }
     return element('div', { class: 'table' }, element('h3', {}, table.title), list);
@@ -178,17 +159,16 @@ export class StatisticsPanel {
     if (!this.#timer) this.#timer = window.setTimeout(() => this.#refresh(), REFRESH_MS);
   }
 
+  /** Only what reads differently is touched: every change lays the page out again. */
   #refresh() {
     this.#timer = 0;
-    for (const cell of /** @type {NodeListOf<HTMLElement>} */ (this.section.querySelectorAll('[data-statistic]'))) {
-      const [head, name] = (cell.dataset.statistic ?? '').split('.');
-      const value = this.#values.get(head)?.[name];
-      if (value === undefined) {
-        cell.textContent = '–';
-      } else {
-        cell.replaceChildren(value.toFixed(Number(cell.dataset.decimals)));
-        if (cell.dataset.unit) cell.append(element('span', { class: 'unit' }, cell.dataset.unit));
-      }
+    for (const entry of this.#cells) {
+      const value = this.#values.get(entry.head)?.[entry.statistic.name];
+      const text = value === undefined ? '–' : value.toFixed(entry.statistic.decimals ?? 0);
+      if (text === entry.text) continue;
+      entry.text = text;
+      const unit = value !== undefined && entry.statistic.unit;
+      entry.cell.replaceChildren(text, ...(unit ? [element('span', { class: 'unit' }, unit)] : []));
     }
   }
 }

@@ -49,20 +49,21 @@ export class RansReader {
   }
 
   /**
-   * Read a pass of `count` symbols, symbol i with the slot table that begins at `bases[i]`.
+   * Read a pass of `count` symbols, symbol i with the cluster `of[contexts[i]]`.
    *
-   * @param {Uint32Array} bases
+   * @param {Uint16Array} of
+   * @param {Uint32Array} contexts
    * @param {number} count
-   * @param {import('./entropy_tables.js').Slots} slots
+   * @param {import('./entropy_tables.js').Clusters} clusters
    * @param {Uint8Array} symbols
    */
-  read(bases, count, slots, symbols) {
+  read(of, contexts, count, clusters, symbols) {
     const whole = Math.min(count, this.#beforeTail);
     this.#beforeTail -= whole;
-    this.#pop(bases, 0, whole, slots, symbols, this.#lanes);
+    this.#pop(of, contexts, 0, whole, clusters, symbols, this.#lanes);
     if (whole === count) return;
     this.#beginTail();
-    this.#pop(bases, whole, count, slots, symbols, this.#few);
+    this.#pop(of, contexts, whole, count, clusters, symbols, this.#few);
   }
 
   /** Throws Malformed unless every lane and word ends as the encoder began. */
@@ -86,17 +87,18 @@ export class RansReader {
   }
 
   /**
-   * @param {Uint32Array} bases
+   * @param {Uint16Array} of
+   * @param {Uint32Array} contexts
    * @param {number} from
    * @param {number} to
-   * @param {import('./entropy_tables.js').Slots} slots
+   * @param {import('./entropy_tables.js').Clusters} clusters
    * @param {Uint8Array} symbols
    * @param {number} lanes
    */
-  #pop(bases, from, to, slots, symbols, lanes) {
+  #pop(of, contexts, from, to, clusters, symbols, lanes) {
     this.#stepsLeft -= Math.ceil((to - from) / lanes);
     if (this.#stepsLeft < 0) throw new Malformed(`more than ${MAX_STEPS} steps`);
-    const { symbol, frequency, bias } = slots;
+    const { symbol, frequency, start, shift } = clusters;
     const state = this.#state;
     const words = this.#words;
     const count = this.#count;
@@ -104,9 +106,12 @@ export class RansReader {
     let lane = 0;
     for (let index = from; index < to; index++) {
       const x = state[lane];
-      const slot = bases[index] + (x & (TOTAL - 1));
-      symbols[index] = symbol[slot];
-      let next = Math.imul(frequency[slot], x >>> PRECISION) + bias[slot];
+      const cluster = of[contexts[index]];
+      const slot = x & (TOTAL - 1);
+      const read = symbol[(cluster << PRECISION) + slot];
+      const entry = (cluster << shift) + read;
+      symbols[index] = read;
+      let next = Math.imul(frequency[entry], x >>> PRECISION) + slot - start[entry];
       if (next >>> 0 < LOW) next = (next << 16) | words[at++];
       state[lane] = next;
       if (++lane === lanes) {

@@ -2,6 +2,19 @@
 
 /** @import {Box, BoxesDraw, Layer, Manifest, Output, Point, PointsDraw, Result, Statistic, Tables, TrailDraw} from './types.js' */
 
+/** Looked up for every frame, so each output's columns are numbered once. @type {WeakMap<Output, Map<string, number>>} */
+const numbered = new WeakMap();
+
+/** @param {Output} output @returns {Map<string, number>} */
+function positionsOf(output) {
+  let positions = numbered.get(output);
+  if (!positions) {
+    positions = new Map(output.columns.map((column, index) => [column, index]));
+    numbered.set(output, positions);
+  }
+  return positions;
+}
+
 /** Reads one output table by column name. */
 class Table {
   /**
@@ -9,9 +22,10 @@ class Table {
    * @param {Float32Array} values
    */
   constructor(output, values) {
-    this.columns = output.columns;
     this.values = values;
     this.rows = output.shape[0];
+    this.width = output.columns.length;
+    this.positions = positionsOf(output);
   }
 
   /**
@@ -19,7 +33,7 @@ class Table {
    * @returns {boolean}
    */
   has(column) {
-    return this.columns.includes(column);
+    return this.positions.has(column);
   }
 
   /**
@@ -28,12 +42,14 @@ class Table {
    * @returns {number}
    */
   at(row, column) {
-    return this.values[row * this.columns.length + this.columns.indexOf(column)];
+    return this.values[row * this.width + (this.positions.get(column) ?? NaN)];
   }
 
   /** Indices of the rows that count. */
   valid() {
-    return Array.from({ length: this.rows }, (_, row) => row).filter((row) => this.at(row, 'valid') >= 0.5);
+    const rows = [];
+    for (let row = 0; row < this.rows; row++) if (this.at(row, 'valid') >= 0.5) rows.push(row);
+    return rows;
   }
 }
 
@@ -73,6 +89,11 @@ function identityOf(table, row) {
   if (table.has('id') && Math.round(table.at(row, 'id')) !== 0) identity.id = Math.round(table.at(row, 'id'));
   if (table.has('team') && table.at(row, 'team') >= 0) identity.team = Math.round(table.at(row, 'team'));
   return identity;
+}
+
+/** Whether a row was not seen in this frame. @param {Table} table @param {number} row */
+function isGuess(table, row) {
+  return table.has('guess') && table.at(row, 'guess') >= 0.5;
 }
 
 /**
@@ -207,6 +228,7 @@ function pointsOf(manifest, table, { sourceWidth, sourceHeight }) {
       score: table.at(row, 'score'),
       label: labelOf(manifest, table, row),
       ...(id === undefined ? {} : { id }),
+      ...(isGuess(table, row) ? { guess: /** @type {const} */ (true) } : {}),
     };
   });
 }
@@ -219,8 +241,10 @@ function pointsOf(manifest, table, { sourceWidth, sourceHeight }) {
  */
 function trailOf(manifest, table, { sourceWidth, sourceHeight }) {
   const rows = table.valid();
+  const guess = rows.map((row) => Number(isGuess(table, row)));
   return {
     label: rows.length ? labelOf(manifest, table, rows[0]) : (manifest.labels?.[0] ?? manifest.name),
     xy: rows.map((row) => [table.at(row, 'x') * sourceWidth, table.at(row, 'y') * sourceHeight]),
+    ...(guess.includes(1) ? { guess } : {}),
   };
 }

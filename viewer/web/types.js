@@ -5,7 +5,13 @@
  * @typedef {{name: string, shape: [number, number], columns: string[]}} Output
  * @typedef {{name: string, title: string, unit: string, definition: string, output: string, column: string,
  *   valid?: string | null, decimals?: number}} Statistic
- * @typedef {{name: string, title: string, type: 'number' | 'boolean', min?: number, max?: number, default: number}} Setting
+ * @typedef {{name: string, title: string, type: 'number', min?: number, max?: number, step?: number | null, unit?: string,
+ *   default: number}} NumberSetting
+ * @typedef {{name: string, title: string, type: 'boolean', default: number}} BooleanSetting
+ * @typedef {{name: string, title: string, type: 'choice', choices: {value: number, title: string}[], default: number}} ChoiceSetting
+ * @typedef {{name: string, title: string, type: 'object', output: string, default: number}} ObjectSetting the id of a thing
+ *   in the picture; 0 is none
+ * @typedef {NumberSetting | BooleanSetting | ChoiceSetting | ObjectSetting} Setting
  *
  * @typedef {{kind: 'boxes', output: string, when?: When, colour_by?: 'label' | 'id' | 'team'}} BoxesDraw
  * @typedef {{kind: 'points', output: string, when?: When, colour?: string}} PointsDraw
@@ -37,8 +43,9 @@
  *
  * @typedef {{xyxy: [number, number, number, number], score: number, label: string, id?: number, team?: number}} Box
  *   in pixels of the source picture
- * @typedef {{xy: [number, number], score: number, label: string, id?: number}} Point
- * @typedef {{label: string, xy: [number, number][]}} Trail
+ * @typedef {{xy: [number, number], score: number, label: string, id?: number, guess?: true}} Point
+ *   `guess`: not seen in this frame
+ * @typedef {{label: string, xy: [number, number][], guess?: number[]}} Trail `guess`: 1 for every point that was not seen
  *
  * @typedef {{draw: BoxesDraw, boxes: Box[]} | {draw: PointsDraw, points: Point[]} | {draw: TrailDraw, trail: Trail}
  *   | {draw: TextDraw, text: string}} Layer

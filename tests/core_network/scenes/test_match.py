@@ -78,3 +78,17 @@ def test_impossible_pictures_are_refused() -> None:
         Match(0, 32, 720)
     with pytest.raises(ValueError, match="fps"):
         Match(0, fps=0)
+
+
+def test_every_frame_tells_the_state_of_play(scenes: list[Scene]) -> None:
+    for scene in scenes:
+        play, ball = scene.truth.play, scene.truth.ball
+        assert play is not None
+        assert ball is not None
+        assert 0 <= ball.speed_m_s < 40
+        holder = next((p for p in scene.truth.players if p.id == play.holder), None)
+        if holder is not None:
+            assert holder.team == play.team
+            x0, _, x1, y1 = holder.box
+            height = y1 - holder.box[1]
+            assert abs(ball.x - (x0 + x1) / 2) < height, "the ball is at its holder's feet"

@@ -44,3 +44,30 @@ def test_the_ball_never_sinks_or_flies_away(history: dict[str, np.ndarray]) -> N
     height = history["ball"][:, 2]
     assert height.min() > 0.05
     assert height.max() < 15
+
+
+def test_the_truth_tells_what_happens_to_the_ball() -> None:
+    play = Play(np.random.default_rng(3))
+    owner_before, out_before = play.ball.owner, False
+    last = play.ball.owner
+    kinds = set()
+    for _ in range(25 * 60):
+        play.step(0.04)
+        truth = play.truth()
+        owner = play.ball.owner
+        assert truth.holder == (owner if owner >= 0 else None)
+        assert truth.team == (None if owner < 0 else int(owner > 10))
+        happened = {event.kind: event for event in truth.events}
+        kinds |= set(happened)
+        if owner >= 0 and owner != owner_before:
+            assert happened["touch"].player == owner
+        if owner_before >= 0 and owner < 0:
+            assert happened["kick"].player == owner_before
+        for kind in {"pass", "turnover"} & set(happened):
+            event = happened[kind]
+            assert (event.player, event.origin) == (owner, last)
+            assert (kind == "pass") == ((owner > 10) == (last > 10))
+        assert ("out" in happened) == (not truth.in_play and not out_before)
+        last = owner if owner >= 0 else last
+        owner_before, out_before = owner, not truth.in_play
+    assert {"touch", "kick", "pass", "turnover", "bounce"} <= kinds

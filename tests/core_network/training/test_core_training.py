@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'featurecast[train]'")
 
 from core_network.catalogue import load_core  # noqa: E402
 from core_network.encoder import Encoder  # noqa: E402
+from core_network.motion import grey, with_motion  # noqa: E402
 from core_network.training.augment import full_view, random_view  # noqa: E402
 from core_network.training.config import Stage, TrainingConfig  # noqa: E402
 from core_network.training.export import export_core, export_float, load_trained_core  # noqa: E402
@@ -106,8 +109,8 @@ def test_views_move_the_truth_with_the_picture() -> None:
         ):
             for x0, y0, x1, y1 in sample.people:
                 patch = (
-                    sample.image[int(y0) + 3 : int(y1) - 3, int(x0) + 3 : int(x1) - 3]
-                    .reshape(-1, 3)
+                    sample.planes[int(y0) + 3 : int(y1) - 3, int(x0) + 3 : int(x1) - 3]
+                    .reshape(-1, 5)
                     .astype(int)
                 )
                 if len(patch) > 20:
@@ -129,12 +132,14 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(
     torch.set_num_threads(1)
     stills = _stills()
     whole = torch.load(
-        train_core(_config(tmp_path / "whole"), {"made": stills}, stills[:1]), weights_only=False
+        train_core(_config(tmp_path / "whole"), {"made": stills}, {"made": stills[:1]}), weights_only=False
     )
     broken = _config(tmp_path / "broken")
     first = dataclasses.replace(broken, stages=broken.stages[:1])
-    train_core(first, {"made": stills}, stills[:1])
-    resumed = torch.load(train_core(broken, {"made": stills}, stills[:1], resume=True), weights_only=False)
+    train_core(first, {"made": stills}, {"made": stills[:1]})
+    resumed = torch.load(
+        train_core(broken, {"made": stills}, {"made": stills[:1]}, resume=True), weights_only=False
+    )
     assert resumed["step"] == whole["step"] == 6
     for name, value in whole["average"].items():
         assert torch.allclose(value.float(), resumed["average"][name].float(), atol=1e-5), name
@@ -148,15 +153,42 @@ def test_trained_exported_and_served_graphs_agree(tmp_path: Path) -> None:
     core.bottleneck.weight.data *= 8
     stills = _stills(6)
     export_float(core, tmp_path / "float.onnx")
-    image = full_view(stills[0], 640, 352).image
-    with torch.no_grad():
-        trained = core(normalise(torch.from_numpy(image).permute(2, 0, 1)[None]))[0].numpy()
-    exported = ort.InferenceSession(str(tmp_path / "float.onnx")).run(None, {"image": image[None]})[0][0]
-    assert np.abs(trained - exported).max() < 1e-3
+    images = [full_view(still, 640, 352).planes[..., :3] for still in stills[:4]]
+    exported = ort.InferenceSession(str(tmp_path / "float.onnx"))
     spec = export_core(core, "small", tmp_path / "core", stills)
-    served = Encoder(load_core(tmp_path / "core")).latent(image)
-    a, b = spec.quantise(trained, "default").astype(int), spec.quantise(served, "default").astype(int)
-    assert (a == b).mean() >= 0.97 and np.abs(a - b).max() <= 1
+    encoder = Encoder(load_core(tmp_path / "core"))
+    for index, image in enumerate(images):
+        # The first frame and the cut before the third have no past; the others see what came before.
+        fresh = index in (0, 2)
+        planes = with_motion(image, grey(image), [] if fresh else [grey(images[index - 1])])
+        x = normalise(torch.from_numpy(planes).permute(2, 0, 1)[None])
+        with torch.no_grad():
+            trained = core(x)[0].numpy()
+        (latent,) = exported.run(None, {"x": x.numpy()})
+        assert np.abs(trained - latent[0]).max() < 1e-3
+        served = encoder.latent(image, fresh=fresh)
+        a, b = spec.quantise(trained, "default").astype(int), spec.quantise(served, "default").astype(int)
+        assert (a == b).mean() >= 0.97 and np.abs(a - b).max() <= 1
+        past = [] if fresh else [images[index - 1]]
+        assert np.array_equal(encoder.latent_after(image, past), served)
+
+
+def test_a_made_past_moves_the_ball_and_stays_a_picture() -> None:
+    rng = np.random.default_rng(2)
+    for still in _stills():
+        for _ in range(8):
+            sample = random_view(still, 640, 352, rng, full_share=1.0)
+            assert sample.planes.shape == (352, 640, 5)
+    still = Still("named", _jpeg(120), None, None, tuple(_jpeg(v) for v in (40, 90)))
+    sample = full_view(still, 640, 352)
+    # 128 + 120 - 40 and 128 + 120 - 90
+    assert np.allclose(sample.planes[..., 3:].mean((0, 1)), (208, 158), atol=3)
+
+
+def _jpeg(level: int) -> bytes:
+    target = io.BytesIO()
+    Image.new("RGB", (320, 180), (level,) * 3).save(target, "JPEG")
+    return target.getvalue()
 
 
 def test_report_never_enters_training(tmp_path: Path) -> None:
@@ -175,7 +207,7 @@ def test_unknown_keys_in_the_yaml_are_named(tmp_path: Path) -> None:
 def test_a_checkpoint_gives_the_averaged_core(tmp_path: Path) -> None:
     stills = _stills(2)
     config = dataclasses.replace(_config(tmp_path), stages=_config(tmp_path).stages[:1])
-    checkpoint = train_core(config, {"made": stills}, stills[:1])
+    checkpoint = train_core(config, {"made": stills}, {"made": stills[:1]})
     core, record = load_trained_core(checkpoint)
     assert record["stages"][0]["steps"] == 3
     assert not core.training and core.architecture == SMALL

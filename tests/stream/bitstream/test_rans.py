@@ -11,6 +11,7 @@ from stream.bitstream import Malformed, rans
 
 FREQUENCIES = np.array([[4000, 90, 5, 1], [1024, 1024, 1024, 1024], [1, 1, 1, 4093]], np.uint32)
 STARTS = FREQUENCIES.cumsum(axis=1, dtype=np.uint32) - FREQUENCIES
+SYMBOLS = rans.Symbols(FREQUENCIES.ravel(), STARTS.ravel())
 SLOT_SYMBOL = np.concatenate([np.repeat(np.arange(4), row) for row in FREQUENCIES])
 ENTRY = np.repeat(np.arange(3), rans.TOTAL) * 4 + SLOT_SYMBOL
 BIAS = np.tile(np.arange(rans.TOTAL, dtype=np.uint32), 3) - STARTS.ravel()[ENTRY]
@@ -18,8 +19,7 @@ SLOTS = FREQUENCIES.ravel()[ENTRY] << np.uint32(16) | BIAS
 
 
 def coded(passes: list[tuple[np.ndarray, np.ndarray]], lanes: int, split: int) -> bytes:
-    entries = [table * 4 + symbols for table, symbols in passes]
-    return rans.encode([(FREQUENCIES.ravel()[e], STARTS.ravel()[e]) for e in entries], lanes, split)
+    return rans.encode([table * 4 + symbols for table, symbols in passes], SYMBOLS, lanes, split)
 
 
 def read_back(

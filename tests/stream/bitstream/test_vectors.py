@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core_network.spec import FeatureSpec
-from stream.bitstream import BitstreamDecoder, EntropyTables
+from core_network.spec import RATES, FeatureSpec
+from stream.bitstream import BitstreamDecoder, BitstreamEncoder, EntropyTables
 from tests.vectors.make import outcome
 
 
@@ -29,3 +29,29 @@ def test_golden_payloads(name: str, repository: Path) -> None:
             decoder.reset()
         expected = {kind: case[kind] for kind in ("frame", "error") if kind in case}
         assert outcome(decoder, base64.b64decode(case["payload"]), spec) == expected, case["name"]
+
+
+@pytest.mark.parametrize("name", ["bitstream.json", "bitstream_odd.json"])
+def test_encoding_what_golden_payloads_hold_gives_the_same_bytes(name: str, repository: Path) -> None:
+    vectors = json.loads((repository / "tests" / "vectors" / name).read_text())
+    answer = vectors["answer"]
+    spec = FeatureSpec.from_json(answer["spec"])
+    tables = EntropyTables.from_bytes(base64.b64decode(answer["tables"][0]["base64"]))
+    decoder, again = BitstreamDecoder([(spec, tables)]), {}
+    for case in vectors["cases"]:
+        rate, _, index = case["name"].partition(" ")
+        if rate not in RATES or not index.isdecimal():
+            continue
+        payload = base64.b64decode(case["payload"])
+        frame = decoder.decode(payload)
+        if frame.rate not in again:
+            again[frame.rate] = BitstreamEncoder(spec, tables, frame.rate)
+        encoded = again[frame.rate].encode(
+            frame.symbols,
+            number=frame.number,
+            pts=frame.pts,
+            source_size=(frame.source_width, frame.source_height),
+            force_key=frame.key,
+        )
+        assert encoded.payload == payload, case["name"]
+    assert set(again) == set(RATES)

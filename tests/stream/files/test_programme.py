@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +51,8 @@ def test_payloads_hold_what_the_core_saw(
         assert payload is not None
         features = decoder.decode(payload)
         image, _ = prepare(frame.picture, core.spec.input_width, core.spec.input_height)
-        assert np.array_equal(features.symbols, core.spec.quantise(encoder.latent(image), "high"))
+        latent = encoder.latent(image, fresh=frame.discontinuity)
+        assert np.array_equal(features.symbols, core.spec.quantise(latent, "high"))
         assert (features.number, features.pts) == (frame.number, frame.pts)
         assert (features.source_width, features.source_height) == (160, 96)
 
@@ -96,8 +99,29 @@ def test_a_scene_cut_is_a_feature_key_but_no_video_key(core: Core, tmp_path: Pat
     for frame in frames[4:]:
         for plane in frame.picture.planes:
             plane.update(bytes(255 - value for value in bytes(plane)))
-    features = FeatureEncoder(core)
-    with ProgrammeEncoder(features, VideoEncoder(160, 96, 25)) as programme:
+    with ProgrammeEncoder(FeatureEncoder(core), VideoEncoder(160, 96, 25)) as programme:
         coded = [programme.encode(frame) for frame in frames]
     assert [frame.number for frame in coded if frame.feature_key] == [0, 4]
     assert [frame.number for frame in coded if frame.key] == [0]
+
+    features = FeatureEncoder(core)
+    seen = [(frame, features.analyse(frame)) for frame in frames]
+    keys = [features.code(*pair, force_key=False).key for pair in seen if pair[0].number != 4]
+    assert keys == [True, False, False, False, True], "the cut's own frame may be left out"
+
+
+def test_the_core_forgets_what_was_before_a_cut_and_a_discontinuity(
+    core: Core, frames: list[SourceFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    original = Encoder.latent
+
+    def latent(self: Encoder, image: Any, *, fresh: bool) -> Any:
+        seen.append(fresh)
+        return original(self, image, fresh=fresh)
+
+    monkeypatch.setattr(Encoder, "latent", latent)
+    features = FeatureEncoder(core)
+    for frame in (*frames[:3], replace(frames[3], discontinuity=True), frames[4]):
+        features.analyse(frame)
+    assert seen == [True, False, False, True, False]

@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 import uvicorn
 
+from evaluation.numbered_server import burnt, moving_picture
 from stream.broadcast import Broadcast
 from stream.client import ReceivedFrame
 from stream.server import create_app
@@ -25,29 +26,17 @@ from stream.sources.base import Arrival
 from stream.video_encoder import VideoEncoder
 
 WIDTH, HEIGHT, FPS = 320, 176, 25
-_BLOCK, _BITS = 16, 16
+_BLOCK = 16
 
 
 def numbered_picture(number: int) -> av.VideoFrame:
-    """Return a moving picture whose top row shows `number` as black and white blocks, one per bit."""
-    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
-    luma = (
-        (60 + 50 * np.sin((x + 5 * number) / 17) + 50 * np.cos((y - 3 * number) / 11))
-        .clip(16, 235)
-        .astype(np.uint8)
-    )
-    for bit in range(_BITS):
-        luma[:_BLOCK, bit * _BLOCK : (bit + 1) * _BLOCK] = 235 if number >> bit & 1 else 16
-    chroma = np.full((HEIGHT // 2, WIDTH), 128, np.uint8)
-    return av.VideoFrame.from_ndarray(np.vstack([luma, chroma]), format="yuv420p")
+    """Return a moving picture with its number burnt in."""
+    return moving_picture(number, WIDTH, HEIGHT, _BLOCK)
 
 
 def burnt_number(picture: av.VideoFrame) -> int:
     """Read back what `numbered_picture` burnt in."""
-    plane = picture.planes[0]
-    luma = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-    centres = luma[_BLOCK // 2, _BLOCK // 2 : _BITS * _BLOCK : _BLOCK]
-    return sum(int(value > 120) << bit for bit, value in enumerate(centres))
+    return burnt(picture, _BLOCK)
 
 
 def numbered_source(frames: int | None = None, failure: Exception | None = None) -> Source:
@@ -79,7 +68,10 @@ class NumberCoder:
     def __init__(self) -> None:
         self.keys: list[int] = []
 
-    def encode(self, frame: SourceFrame, *, force_key: bool) -> NumberPayload:
+    def analyse(self, frame: SourceFrame) -> None:
+        """There is nothing to know."""
+
+    def code(self, frame: SourceFrame, analysis: None, *, force_key: bool) -> NumberPayload:
         if force_key:
             self.keys.append(frame.number)
         return NumberPayload(number_payload(frame.number), force_key)

@@ -176,10 +176,9 @@ async def test_when_the_core_is_late_video_goes_on_without_features(
     class Slow(NumberCoder):
         may_go = threading.Event()
 
-        def encode(self, frame: Any, *, force_key: bool) -> Any:
+        def analyse(self, frame: Any) -> None:
             if 20 <= frame.number < 22:
                 self.may_go.wait(10)
-            return super().encode(frame, force_key=force_key)
 
     coder = Slow()
     async with serving(page, coder=coder) as live:
@@ -206,9 +205,8 @@ async def test_a_stream_without_features_is_refused_by_the_client(
     monkeypatch.setattr("stream.client._WITHOUT_FEATURES_S", 0.5)
 
     class Bare(NumberCoder):
-        def encode(self, frame: Any, *, force_key: bool) -> Any:
+        def analyse(self, frame: Any) -> None:
             threading.Event().wait(0.2)
-            return super().encode(frame, force_key=force_key)
 
     monkeypatch.setattr("stream.broadcast.insert", lambda access_unit, payload: access_unit)
     async with serving(page) as live:

@@ -245,7 +245,10 @@ async def test_heads_are_listed_and_only_their_two_files_are_served(page: Path, 
         (tmp_path / name).write_text("{}")
     app = create_app(make_broadcast(), page, Shelf(), {"ab": {"fingerprint": "ab"}})
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as http:
-        assert (await http.get("/heads")).json() == {"heads": Shelf().entries()}
+        listed = await http.get("/heads")
+        assert listed.json() == {"heads": Shelf().entries()}
+        known = {"If-None-Match": listed.headers["etag"]}
+        assert (await http.get("/heads", headers=known)).status_code == 304
         assert (await http.get("/heads/one/head.onnx")).headers["content-type"] == "application/octet-stream"
         assert (await http.get("/heads/one/head.json")).status_code == 200
         for path in ("/heads/one/network.py", "/heads/two/head.json", "/heads/one/..%2fsecret.txt"):

@@ -1,0 +1,1 @@
+"""Feature extractors with the key names of the checkpoints that are published for them."""

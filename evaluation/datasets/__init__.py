@@ -1,0 +1,1 @@
+"""Readers of labelled pictures and videos: every published layout becomes one small common type."""

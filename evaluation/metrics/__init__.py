@@ -1,0 +1,1 @@
+"""Scores: well-kept libraries where they exist, own code only where none does."""

@@ -1,0 +1,1 @@
+"""Referee spotting: a head for featurecast. Nothing here runs in a viewer but head.onnx."""

@@ -1,0 +1,1 @@
+"""The subcommands of `featurecast evaluate`: arguments in, tables and figures out."""

@@ -1,0 +1,111 @@
+"""`featurecast evaluate map`: COCO AP of stored predictions, and the 5G-MAG framework's per-frame score."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+from evaluation.datasets.predictions import load_predictions, relabel
+from evaluation.metrics.coco import Averages, CocoScore, average_precision
+from evaluation.metrics.framework import NOT_COMPARABLE, FrameworkScore, frame_score
+from featurecast.commands.evaluation.figures import (
+    add_dataset,
+    add_figures,
+    merged_names,
+    open_dataset,
+    table,
+    write_figures,
+)
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_dataset(parser)
+    parser.add_argument(
+        "--predictions",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        help="folder of CLIP/FRAME.txt with lines `label x1 y1 x2 y2 score`, as `infer` writes them",
+    )
+    parser.add_argument(
+        "--normalised", action="store_true", help="predicted coordinates are 0..1, as the framework's own are"
+    )
+    parser.add_argument(
+        "--confidence",
+        metavar="P",
+        type=_share,
+        default=0.5,
+        help="scores above this count for the framework's score (default 0.5)",
+    )
+    add_figures(parser)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, got {text!r}")
+    return value
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score; print both tables."""
+    dataset = open_dataset(arguments)
+    names = merged_names(arguments)
+    predictions = load_predictions(
+        arguments.predictions, dataset, normalised=arguments.normalised, renamed=names
+    )
+    predictions = relabel(predictions, names)
+    score = average_precision(dataset, predictions)
+    frames = frame_score(dataset, predictions, confidence=arguments.confidence)
+    print(f"{dataset.name}: {dataset.frames} frames, {len(dataset.clips)} clips\n\n{_coco(score)}")
+    if score.unknown:
+        print(f"{score.unknown} predictions have labels that are not scored here; they do not count.\n")
+    print(f"{_framework(frames)}\n{NOT_COMPARABLE}: see docs/evaluation.md.")
+    write_figures(
+        arguments,
+        {
+            "dataset": dataset.name,
+            "frames": dataset.frames,
+            "coco": score.to_json(),
+            "framework": frames.to_json(),
+        },
+    )
+    return 0
+
+
+def _coco(score: CocoScore) -> str:
+    header = ("COCO", "AP@[.5:.95]", "AP50", "AP75", "AR", "truths", "predictions")
+    rows: list[tuple[object, ...]] = [("all", *_cells(score.overall))]
+    rows += [(f"label {name}", *_cells(part)) for name, part in score.per_label.items()]
+    rows += [(f"clip {name}", *_cells(part)) for name, part in score.per_clip.items()]
+    return (
+        f"{table(header, rows)}\n95 % over resampled {score.unit}: AP {score.ap_interval}, "
+        f"AP50 {score.ap50_interval}\n"
+    )
+
+
+def _cells(part: Averages) -> tuple[object, ...]:
+    return (
+        *(_number(value) for value in (part.ap, part.ap50, part.ap75, part.ar)),
+        part.truths,
+        part.predictions,
+    )
+
+
+def _framework(score: FrameworkScore) -> str:
+    rows: list[tuple[object, ...]] = [("all", _number(score.mean))]
+    rows += [(f"label {name}", _number(value)) for name, value in score.per_label.items()]
+    rows += [(f"clip {name}", _number(value)) for name, value in score.per_clip.items()]
+    header = (f"5G-MAG frame score, confidence > {score.confidence:g}", "score")
+    return f"{table(header, rows)}\n95 % over resampled frames: {score.interval}\n"
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4f}"

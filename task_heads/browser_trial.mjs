@@ -1,0 +1,63 @@
+/**
+ * The frames of a trial once more, in the browser's runtime under node: node browser_trial.mjs FOLDER
+ *
+ * `browser.json` of the folder names the runtime, the player's own HeadRunner and the heads, needed ones first. Leaves
+ * `browser.f32`, laid out as `outputs.f32` of task_heads/trial.py, and prints {"median_ms"} or {"problem"} as JSON.
+ */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const folder = process.argv[2];
+
+/** @param {string} name */
+function json(name) {
+  return JSON.parse(readFileSync(name, 'utf8'));
+}
+
+async function main() {
+  const job = json(join(folder, 'browser.json'));
+  const { HeadRunner } = await import(pathToFileURL(job.runner).href);
+  const ort = await import(pathToFileURL(join(job.runtime, 'ort.wasm.min.mjs')).href);
+  ort.env.wasm.wasmPaths = pathToFileURL(`${job.runtime}/`).href;
+  ort.env.wasm.numThreads = 1;
+  ort.env.logLevel = 'error';
+  const runners = [];
+  for (const head of job.heads) {
+    const manifest = json(join(head, 'head.json'));
+    runners.push(await HeadRunner.load(ort, manifest, new Uint8Array(readFileSync(join(head, 'head.onnx')))));
+  }
+  const { manifest } = runners[runners.length - 1];
+  const stored = readFileSync(join(folder, 'features.f32'));
+  const features = new Float32Array(stored.buffer.slice(stored.byteOffset, stored.byteOffset + stored.byteLength));
+  const frames = json(join(folder, 'frames.json'));
+  const size = features.length / frames.length;
+  const parts = [];
+  const times = [];
+  for (const [number, frame] of frames.entries()) {
+    /** @type {Record<string, Record<string, Float32Array>>} */
+    const done = {};
+    const begun = process.cpuUsage();
+    for (const [index, runner] of runners.entries()) {
+      if (index === runners.length - 1) {
+        for (const [name, value] of Object.entries(frame.settings)) runner.set(name, value);
+      }
+      const values = features.slice(number * size, (number + 1) * size);
+      done[runner.manifest.name] = await runner.run(values, Float32Array.from(frame.view), frame.pts, done);
+    }
+    const { user, system } = process.cpuUsage(begun);
+    times.push((user + system) / 1000);
+    for (const output of manifest.outputs) parts.push(Float32Array.from(done[manifest.name][output.name]));
+  }
+  writeFileSync(join(folder, 'browser.f32'), Buffer.concat(parts.map((part) => Buffer.from(part.buffer))));
+  times.sort((a, b) => a - b);
+  return { median_ms: times[Math.floor(times.length / 2)] };
+}
+
+try {
+  process.stdout.write(JSON.stringify(await main()));
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stdout.write(JSON.stringify({ problem: message.split('\n')[0] }));
+}
