@@ -14,7 +14,7 @@ from evaluation.team_assignment import score_teams, teams_of
 from evaluation.tracking_comparison import TUNING, labelled, ours, rival, tuned, watch
 from task_heads.registry import Registry
 
-__all__ = ["PARTS"]
+__all__ = ["PARTS", "ball_figures", "cost_figures", "team_figures", "tracking_figures"]
 
 Report = Callable[[str], None]
 """Hears what is being measured."""

@@ -45,8 +45,8 @@ def draw_curves(record: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -
         end += stage["steps"]
     for axes in (losses, rate, scores):
         axes.grid(alpha=0.3)
-        if axes.lines:
-            axes.legend(fontsize="small")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize="small", loc="center right")
     temporary = path.with_suffix(".tmp")
     figure.savefig(temporary, dpi=90, format="png")
     os.replace(temporary, path)

@@ -10,7 +10,7 @@ from evaluation.datasets.stills import frame_name
 from evaluation.datasets.textfiles import read_json
 from evaluation.datasets.types import Clip, Dataset, DatasetError, Frame, Thing, checked_box
 
-__all__ = ["read_coco"]
+__all__ = ["coco_frames", "read_coco"]
 
 _TABLES = ("images", "annotations", "categories")
 

@@ -51,7 +51,7 @@ def test_labelled_stills_become_a_dataset(stills: Path, featurecast: Run) -> Non
     ]
     first = records[0].truth
     assert first.boxes is not None and first.balls is not None
-    assert first.boxes.tolist() == pytest.approx([[128, 54, 192, 126]])
+    assert first.boxes.ravel().tolist() == pytest.approx([128, 54, 192, 126])
     assert first.labels == ("flag",)
     assert len(first.balls) == 1
 

@@ -146,10 +146,14 @@ def test_the_exported_graph_is_the_torch_module(name, tmp_path):
     base = rng.normal(0, 1, (1, *SPEC.shape))
     inputs = kind.example(SPEC.shape, 0.3)
     state = {tensor.name: inputs[tensor.name] for tensor in runner.manifest.state}
+    needs: dict[str, dict[str, np.ndarray]] = {}
+    for tensor, value in kind.needs().items():
+        other, output = tensor.split("__")
+        needs.setdefault(other, {})[output] = value.numpy()
     rows = 0.0
     for number in range(5):
         features = (base + rng.normal(0, 0.05, base.shape)).astype(np.float32)
-        got = runner.run(features, view, 0.04)
+        got = runner.run(features, view, 0.04, needs=needs)
         inputs |= {"features": torch.from_numpy(features), "view": torch.from_numpy(view), **state}
         inputs["dt"] = torch.tensor([0.0 if number == 0 else 0.04])
         with torch.no_grad():
