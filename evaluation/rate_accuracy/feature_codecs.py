@@ -31,6 +31,7 @@ __all__ = [
     "Sent",
     "X265Mosaic",
     "mosaic",
+    "rounded",
     "tiles",
 ]
 
@@ -99,6 +100,7 @@ class QuantisedBytes:
 
     def __init__(self, spec: FeatureSpec, bits: int) -> None:
         """Use 2**bits levels; 8 is the plain way."""
+        self._spec = spec
         self._limit, self._most, self.setting = _limit(spec), 2**bits - 1, f"{bits} bit"
 
     def send(self, latents: Latents) -> Iterator[Sent]:
@@ -109,7 +111,7 @@ class QuantisedBytes:
         for latent in latents.values:
             packed = packer.compress(_levels(latent, self._limit, self._most).tobytes())
             levels = np.frombuffer(unpacker.decompress(packed), np.uint8).reshape(latent.shape)
-            yield Sent(carried_size(packed), _values(levels, self._limit, self._most)[None])
+            yield Sent(carried_size(packed), rounded(self._spec, _values(levels, self._limit, self._most)))
 
 
 class X265Mosaic:
@@ -123,7 +125,7 @@ class X265Mosaic:
 
     def __init__(self, spec: FeatureSpec, qp: int) -> None:
         """Code at one quantisation parameter."""
-        self._limit, self._qp, self.setting = _limit(spec), qp, f"QP {qp}"
+        self._spec, self._limit, self._qp, self.setting = spec, _limit(spec), qp, f"QP {qp}"
 
     def send(self, latents: Latents) -> Iterator[Sent]:
         """Code the clip, then decode it."""
@@ -131,7 +133,16 @@ class X265Mosaic:
         pictures = [mosaic(_levels(latent, self._limit, 255)) for latent in latents.values]
         units = _x265(pictures, latents.keys, latents.fps, self._qp)
         for unit, picture in zip(units, _decoded(units), strict=True):
-            yield Sent(len(unit), _values(tiles(picture, shape), self._limit, 255)[None])
+            values = _values(tiles(picture, shape), self._limit, 255)
+            yield Sent(len(unit), rounded(self._spec, values))
+
+
+def rounded(spec: FeatureSpec, latent: Latent) -> NDArray[np.float32]:
+    """Return features [1, C, h, w] of a latent that was not sent through our bitstream, at the finest step.
+
+    Heads have learned from rounded latents alone, so that every rival's are rounded before they see them.
+    """
+    return spec.dequantise(spec.quantise(latent, "lossless"), "lossless")
 
 
 def mosaic(channels: NDArray[np.uint8]) -> NDArray[np.uint8]:

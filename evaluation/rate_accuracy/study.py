@@ -26,6 +26,7 @@ from evaluation.rate_accuracy.feature_codecs import (
     OurBitstream,
     QuantisedBytes,
     X265Mosaic,
+    rounded,
 )
 from evaluation.rate_accuracy.footage import Footage
 from evaluation.rate_accuracy.scoring import Accuracy, score, truth_of
@@ -217,7 +218,7 @@ class _Bench:
     def _viewed(self, latents: Latents) -> Iterator[tuple[int, Seen]]:
         viewer = self._viewer()
         for latent in latents.values:
-            yield 0, viewer.see(latent[None])
+            yield 0, viewer.see(rounded(self._core.spec, latent))
 
     def _source_latents(self) -> Latents:
         if self._latents is None:

@@ -22,12 +22,13 @@ from task_heads.manifest import BoxesDraw, HeadError, Manifest, load_manifest
 from task_heads.registry import Registry
 from task_heads.runner import read_model
 
-__all__ = ["CONVERTIBLE", "LATENT", "Convertible", "convertible", "joined", "shipped_network"]
+__all__ = ["CONVERTIBLE", "LATENT", "Convertible", "convertible", "joined", "rounding", "shipped_network"]
 
 LATENT = "latent"
 """The tensor between core and head: what features travel as."""
 DETECTIONS = "detections"
 _PREFIX = "head/"
+_FINEST = "lossless"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,28 @@ def shipped_network(core: Core | None = None, head: str = "player_tracking") -> 
             f"({manifest.spec.fingerprint[:8]}), not on {core.spec.name} ({core.spec.fingerprint[:8]}); "
             "train and export it again"
         )
-    return joined(onnx.load(core.model_path), folder, core.spec.fingerprint)
+    graph = rounding(onnx.load(core.model_path), core.spec.steps[_FINEST])
+    return joined(graph, folder, core.spec.fingerprint)
+
+
+def rounding(core: ModelProto, steps: Sequence[float]) -> ModelProto:
+    """Return a core whose latent is rounded to `steps` (one per channel), as rate `lossless` sends it.
+
+    Rounding is a part of the network: nobody ever sees the latent before it, and heads learn from what is
+    behind it alone. The core's own limit keeps every symbol within the range of the wire.
+    """
+    for node in core.graph.node:
+        node.output[:] = ["unrounded" if name == LATENT else name for name in node.output]
+    scale = np.array(steps, np.float32).reshape(1, -1, 1, 1)
+    core.graph.initializer.append(numpy_helper.from_array(scale, "finest_step"))
+    core.graph.node.extend(
+        [
+            onnx.helper.make_node("Div", ["unrounded", "finest_step"], ["in_steps"]),
+            onnx.helper.make_node("Round", ["in_steps"], ["symbols"]),
+            onnx.helper.make_node("Mul", ["symbols", "finest_step"], [LATENT]),
+        ]
+    )
+    return core
 
 
 def joined(core: ModelProto, head_folder: Path, fingerprint: str | None = None) -> ModelProto:
@@ -86,11 +108,15 @@ def joined(core: ModelProto, head_folder: Path, fingerprint: str | None = None) 
 
 def _from_checkpoints(checkpoints: Sequence[Path]) -> ModelProto:
     # torch loads here, where somebody converts: the other tools run without it.
+    from core_network.training.export import RATE_STEPS
     from task_heads.training.export import export_head
 
     core, head = checkpoints
     with tempfile.TemporaryDirectory() as scratch:
+        finest = RATE_STEPS[_FINEST]
         graph = _core_graph(core, Path(scratch))
+        channels = graph.graph.output[0].type.tensor_type.shape.dim[1].dim_value
+        graph = rounding(graph, [finest] * channels)
         return joined(graph, export_head(head, Path(scratch) / "head"))
 
 

@@ -9,6 +9,7 @@ from evaluation.rate_accuracy.feature_codecs import (
     QuantisedBytes,
     X265Mosaic,
     mosaic,
+    rounded,
     tiles,
 )
 
@@ -44,11 +45,12 @@ def test_ours_arrives_as_quantising_leaves_it(core, latents):
 
 
 @pytest.mark.parametrize("bits", [8, 4])
-def test_quantised_bytes_are_off_by_half_a_level_at_most(core, latents, bits):
+def test_quantised_bytes_are_off_by_half_a_level_and_half_a_step_at_most(core, latents, bits):
     sent = list(QuantisedBytes(core.spec, bits).send(latents))
-    level = 2 * 7.5 / (2**bits - 1)
+    level, step = 2 * 7.5 / (2**bits - 1), core.spec.steps["lossless"][0]
     for one, latent in zip(sent, latents.values, strict=True):
-        assert np.abs(one.features[0] - latent).max() <= level / 2 + 1e-5
+        assert np.array_equal(one.features, np.rint(one.features / step) * step)
+        assert np.abs(one.features[0] - latent).max() <= (level + step) / 2 + 1e-5
     assert 0 < sent[0].size < latents.values[0].size * 1.1
 
 
@@ -62,7 +64,7 @@ def test_x265_gives_one_unit_a_frame_and_nearly_the_same_values_at_a_low_qp(core
     assert len(sent) == len(latents.values)
     for one, latent in zip(sent, latents.values, strict=True):
         assert one.features.shape == (1, *latent.shape)
-        assert np.abs(one.features[0] - latent).mean() < 0.1
+        assert np.abs(one.features - rounded(core.spec, latent)).mean() < 0.1
     assert sent[1].size < sent[0].size and sent[2].size < sent[3].size
     coarse = list(X265Mosaic(core.spec, 40).send(latents))
     assert sum(one.size for one in coarse) < sum(one.size for one in sent) / 4
