@@ -23,6 +23,7 @@ from core_network.prepare import View
 
 __all__ = [
     "KEY",
+    "UNROUNDED",
     "Detections",
     "Detector",
     "DetectorError",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 KEY = "featurecast"
+UNROUNDED = "unrounded"
+"""The latent before a network rounds it to its finest step: an output of networks that do."""
 _COLUMNS = ("x0", "y0", "x1", "y1", "score")
 
 

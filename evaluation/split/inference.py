@@ -123,7 +123,8 @@ def run_first(
         outputs = first.run(feeds)
         times.append(first.last_ms)
         started = time.perf_counter()
-        content = store.pack({name: outputs[name] for name in tensors}, Picture(number, view, fresh))
+        kept = {name: outputs[name] for name in (*tensors, *store.also) if name in outputs}
+        content = store.pack(kept, Picture(number, view, fresh))
         packing.append((time.perf_counter() - started) * 1e3)
         path = _stored(output, clip, number, frame, store)
         path.parent.mkdir(parents=True, exist_ok=True)

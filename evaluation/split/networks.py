@@ -17,7 +17,7 @@ from onnx import ModelProto, numpy_helper
 
 from core_network.catalogue import Core, default_core
 from evaluation.split.cutting import subgraph
-from evaluation.split.detector import Detector, DetectorError, write_detector
+from evaluation.split.detector import UNROUNDED, Detector, DetectorError, write_detector
 from task_heads.manifest import BoxesDraw, HeadError, Manifest, load_manifest
 from task_heads.registry import Registry
 from task_heads.runner import read_model
@@ -58,16 +58,20 @@ def shipped_network(core: Core | None = None, head: str = "player_tracking") -> 
 def rounding(core: ModelProto, steps: Sequence[float]) -> ModelProto:
     """Return a core whose latent is rounded to `steps` (one per channel), as rate `lossless` sends it.
 
-    Rounding is a part of the network: nobody ever sees the latent before it, and heads learn from what is
-    behind it alone. The core's own limit keeps every symbol within the range of the wire.
+    Rounding is a part of the network: heads learn from what is behind it alone. The latent before stays an
+    output, for coarser rates. The core's own limit keeps every symbol within the range of the wire.
     """
     for node in core.graph.node:
-        node.output[:] = ["unrounded" if name == LATENT else name for name in node.output]
+        node.output[:] = [UNROUNDED if name == LATENT else name for name in node.output]
+    before = onnx.ValueInfoProto()
+    before.CopyFrom(next(value for value in core.graph.output if value.name == LATENT))
+    before.name = UNROUNDED
+    core.graph.output.append(before)
     scale = np.array(steps, np.float32).reshape(1, -1, 1, 1)
     core.graph.initializer.append(numpy_helper.from_array(scale, "finest_step"))
     core.graph.node.extend(
         [
-            onnx.helper.make_node("Div", ["unrounded", "finest_step"], ["in_steps"]),
+            onnx.helper.make_node("Div", [UNROUNDED, "finest_step"], ["in_steps"]),
             onnx.helper.make_node("Round", ["in_steps"], ["symbols"]),
             onnx.helper.make_node("Mul", ["symbols", "finest_step"], [LATENT]),
         ]

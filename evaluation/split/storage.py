@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core_network.catalogue import Core
 from core_network.prepare import View
 from core_network.spec import RATES
-from evaluation.split.detector import Detector, DetectorError
+from evaluation.split.detector import UNROUNDED, Detector, DetectorError
 from evaluation.split.session import Arrays
 from stream.bitstream import BitstreamDecoder, BitstreamEncoder, BitstreamError, EntropyTables
 from stream.sync import CLOCK_RATE
@@ -41,6 +41,8 @@ class Store(Protocol):
     """Packs the tensors of one picture and unpacks them; one per clip, pictures in order."""
 
     suffix: str
+    also: tuple[str, ...]
+    """Tensors beside those of the cut that it packs from, where the network has them."""
 
     def pack(self, tensors: Arrays, picture: Picture) -> bytes:
         """Return what is stored."""
@@ -53,6 +55,7 @@ class Npz:
     """The tensors as they are, in a compressed NPZ file (deflate): nothing is lost."""
 
     suffix = ".npz"
+    also: tuple[str, ...] = ()
 
     def pack(self, tensors: Arrays, picture: Picture) -> bytes:
         """Return the file's bytes; the view (24 bytes) is part of them."""
@@ -74,9 +77,13 @@ class Npz:
 
 
 class Bitstream:
-    """The latent as it is sent: quantised at a rate, key and delta frames, entropy coded."""
+    """The latent as it is sent: quantised at a rate, key and delta frames, entropy coded.
+
+    It starts from the latent before the network's own rounding, or coarser rates would round twice.
+    """
 
     suffix = ".features"
+    also: tuple[str, ...] = (UNROUNDED,)
 
     def __init__(self, core: Core, rate: str, tensor: str) -> None:
         """Code `tensor`, the latent of `core`."""
@@ -88,7 +95,7 @@ class Bitstream:
     def pack(self, tensors: Arrays, picture: Picture) -> bytes:
         """Return the payload of one frame, without the bytes of its carriage."""
         return self._encoder.encode(
-            self._spec.quantise(tensors[self._tensor][0], self._rate),
+            self._spec.quantise(tensors.get(UNROUNDED, tensors[self._tensor])[0], self._rate),
             number=picture.number,
             pts=picture.number * CLOCK_RATE // _FPS,
             source_size=(picture.view.source_width, picture.view.source_height),

@@ -57,7 +57,7 @@ def test_the_table_has_a_row_per_sequence_and_variant(stills, tmp_path, capsys):
     whole, npz, low = variants
     assert npz["predictions_equal_whole"] and npz["ap"] == whole["ap"]
     assert {row["clip"] for row in whole["sequences"]} == {"m0", "m1"}
-    assert low["sequences"][0]["bytes_per_image"] < npz["sequences"][0]["bytes_per_image"] / 10
+    assert low["sequences"][0]["bytes_per_image"] < npz["sequences"][0]["bytes_per_image"] / 3
     assert all(math.isfinite(row["ap50"]) for row in low["sequences"])
     text = page.read_text()
     assert text.startswith("# Whole against split") and "| m1 " in text and "max" not in text
