@@ -89,7 +89,7 @@ def _clean(axis: Any, study: Study, measure: Measure) -> None:
     for point in study.of(CLEAN):
         value = measure(point)
         if value is not None:
-            axis.axhline(value, color="grey", linewidth=0.8, linestyle=":", label="clean source, unquantised")
+            axis.axhline(value, color="grey", linewidth=0.8, linestyle=":", label="clean source, finest step")
 
 
 def _line(axis: Any, points: list[tuple[float, float | None]], label: str, marker: str, style: str) -> None:
