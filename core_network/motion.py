@@ -11,11 +11,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EARLIER", "PLANES", "grey", "with_motion"]
+__all__ = ["CHANNELS", "EARLIER", "PLANES", "grey", "with_motion"]
 
 EARLIER = 2
 """The core is shown the change since this many earlier frames."""
-PLANES = 3 + EARLIER
+CHANNELS = 3 + EARLIER
+"""What the network looks at."""
+PLANES = 6
+"""Bytes of a pixel as handed over. The last is spare: two pixels then fill whole words of four bytes, which
+int8 kernels need to read them as they lie."""
 _NO_CHANGE = 128
 
 
@@ -34,7 +38,7 @@ def grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def with_motion(
     image: NDArray[np.uint8], now: NDArray[np.uint8], earlier: Sequence[NDArray[np.uint8]]
 ) -> NDArray[np.uint8]:
-    """Return the core's input, uint8 [H, W, PLANES]: RGB and 128 + this grey - each earlier one, clipped.
+    """Return the core's input, uint8 [H, W, PLANES]: RGB, 128 + this grey - each earlier one clipped, 128.
 
     `now` and `earlier` (newest first) are greys [H, W]. A past that is not there, as before a still, is no
     change: pass `now` in its place, or no `earlier` at all.
@@ -42,7 +46,8 @@ def with_motion(
     planes = np.empty((*image.shape[:2], PLANES), np.uint8)
     for channel in range(3):
         planes[..., channel] = image[..., channel]
-    planes[..., 3 + len(earlier) :] = _NO_CHANGE
+    for plane in range(3 + len(earlier), PLANES):
+        planes[..., plane] = _NO_CHANGE
     present = now.astype(np.int16)
     present += _NO_CHANGE
     for plane, before in enumerate(earlier, 3):

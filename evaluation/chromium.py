@@ -33,10 +33,11 @@ def find_chromium() -> str:
 class Chromium:
     """One headless Chromium with one page; call `close`, or use it as a context manager."""
 
-    def __init__(self, executable: str) -> None:
-        """Start the browser that `find_chromium` found."""
+    def __init__(self, executable: str, yields: bool = False) -> None:
+        """Start the browser that `find_chromium` found; `yields`: whatever else runs here goes first."""
+        polite = ["nice", "-n", "10"] if yields else []
         self._process = subprocess.Popen(
-            ["node", str(Path(__file__).with_suffix(".mjs")), executable],
+            [*polite, "node", str(Path(__file__).with_suffix(".mjs")), executable],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -3,7 +3,7 @@
     picture with its number as blocks -> core network, bitstream, H.264 -> WHEP
 
 so that the number read back from the screen can be compared with the number in the payload that the page
-paired with it. Usage: python -m evaluation.numbered_server SRC [--loss 0.01]; prints its address.
+paired with it. Usage: python -m evaluation.numbered_server SRC [--loss 0.01] [--fps 25]; prints its address.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from core_network.catalogue import default_core
 from stream.broadcast import Broadcast
-from stream.programme import FeatureEncoder
+from stream.programme import FeatureEncoder, core_threads
 from stream.rtc_private import lose_rtp
 from stream.server import create_app, serve
 from stream.source import Source, open_source
@@ -41,6 +41,7 @@ __all__ = [
     "serve_numbered",
 ]
 
+_TICKS = 90_000
 BITS = 16
 BLOCK = 32
 """Side of the block of one bit (px)."""
@@ -53,8 +54,12 @@ canvas.height = {BLOCK};
 const context = canvas.getContext('2d', {{ willReadFrequently: true }});
 document.addEventListener('featurecast:frame', ({{ detail }}) => {{
   const picture = new VideoFrame(document.getElementById('video'));
-  context.drawImage(picture, 0, 0);
   const pictureTimestamp = picture.metadata().rtpTimestamp;
+  // The whole picture would have to be converted for the few pixels that are read.
+  const visibleRect = {{ x: 0, y: 0, width: canvas.width, height: canvas.height }};
+  const strip = new VideoFrame(picture, {{ visibleRect }});
+  context.drawImage(strip, 0, 0);
+  strip.close();
   picture.close();
   const row = context.getImageData(0, {BLOCK // 2}, canvas.width, 1).data;
   let burnt = 0;
@@ -85,16 +90,17 @@ def burnt(picture: av.VideoFrame, block: int = BLOCK) -> int:
     return sum(int(level > 120) << bit for bit, level in enumerate(centres))
 
 
-def numbered(source: Source) -> Source:
-    """Return the source with each frame's number burnt into its pictures."""
+def numbered(source: Source, fps: float | None = None) -> Source:
+    """Return the source with each frame's number burnt into its pictures, at its own rate or at `fps`."""
 
     def arrivals() -> Iterator[Arrival]:
         for frame in source:
             burn(frame.picture, frame.number)
             size = frame.source_width, frame.source_height
-            yield Arrival(frame.picture, frame.pts, *size, discontinuity=frame.discontinuity)
+            pts = round(frame.number * _TICKS / fps) if fps else frame.pts
+            yield Arrival(frame.picture, pts, *size, discontinuity=frame.discontinuity)
 
-    return Source(arrivals(), source.fps, source.warnings)
+    return Source(arrivals(), fps or source.fps, source.warnings)
 
 
 def moving_picture(number: int, width: int, height: int, block: int = BLOCK) -> av.VideoFrame:
@@ -142,11 +148,12 @@ def main() -> None:
     """Serve a video with its frame numbers burnt in."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("source", metavar="SRC")
+    parser.add_argument("--fps", type=float, help="play the source at this rate instead of its own")
     add_server_arguments(parser)
     arguments = parser.parse_args()
     serve_numbered(
-        lambda: numbered(open_source(arguments.source, loop=True)),
-        FeatureEncoder(default_core(), threads=2),
+        lambda: numbered(open_source(arguments.source, loop=True), arguments.fps),
+        FeatureEncoder(default_core(), threads=core_threads()),
         VideoEncoder,
         arguments,
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CodedFeatures", "FeatureCoder", "FeatureLane", "Ticket"]
 
-_LEAST_BUDGET_S = 0.2
+_LEAST_BUDGET_S = 0.3
 _MOST_BUDGET_S = 1.0
 _RETRY_S = 0.5
 

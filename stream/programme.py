@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,16 @@ from stream.source import SourceFrame
 from stream.sync import KeySchedule
 from stream.video_encoder import VideoEncoder, VideoUnit
 
-__all__ = ["Analysis", "CodedFeatures", "CodedFrame", "FeatureEncoder", "PendingFrame", "ProgrammeEncoder"]
+__all__ = [
+    "Analysis",
+    "CodedFeatures",
+    "CodedFrame",
+    "FeatureEncoder",
+    "PendingFrame",
+    "Prepared",
+    "ProgrammeEncoder",
+    "core_threads",
+]
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,15 @@ class CodedFrame:
 
 
 @dataclass(frozen=True, eq=False)
+class Prepared:
+    """One frame as the core network takes it: RGB uint8 [H, W, 3]; `scene` as in Analysis."""
+
+    image: NDArray[np.uint8]
+    scene: int
+    prepare_ms: float
+
+
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """What the core network saw in one frame: the latent float32 [C, h, w], and what each step took.
 
@@ -73,9 +92,9 @@ class Analysis:
 
 
 class FeatureEncoder:
-    """frame -> analyse (prepare, core network) -> code (quantise, bitstream) -> payload; one per broadcast.
+    """frame -> analyse (prepare, then see) -> code (quantise, bitstream) -> payload; one per broadcast.
 
-    The two steps may run in two threads, each step in frame order. Frames may be left out before either.
+    The steps may run in threads of their own, each step in frame order. Frames may be left out before any.
     """
 
     def __init__(
@@ -91,10 +110,14 @@ class FeatureEncoder:
         self._bitstream = BitstreamEncoder(core.spec, self.tables, rate, key_interval)
         self._reformatter = VideoReformatter()
         self._cuts = SceneCuts()
-        self._scene = self._coded_scene = 0
+        self._scene = self._seen_scene = self._coded_scene = 0
 
     def analyse(self, frame: SourceFrame) -> Analysis:
         """Run the core on one frame; a discontinuity or a scene cut makes it forget the frames before."""
+        return self.see(self.prepare(frame))
+
+    def prepare(self, frame: SourceFrame) -> Prepared:
+        """Bring one frame to the core's input size and colours, and notice where a scene begins."""
         started = time.perf_counter()
         image, _ = prepare(
             frame.picture,
@@ -103,12 +126,15 @@ class FeatureEncoder:
             (frame.source_width, frame.source_height),
             self._reformatter,
         )
-        fresh = self._cuts.is_cut(image) or frame.discontinuity
-        self._scene += fresh
-        prepare_ms = _ms_since(started)
+        self._scene += self._cuts.is_cut(image) or frame.discontinuity
+        return Prepared(image, self._scene, _ms_since(started))
+
+    def see(self, prepared: Prepared) -> Analysis:
+        """Run the core on one prepared frame; in a new scene it forgets the frames before."""
         started = time.perf_counter()
-        latent = self._encoder.latent(image, fresh=fresh)
-        return Analysis(latent, self._scene, prepare_ms, _ms_since(started))
+        latent = self._encoder.latent(prepared.image, fresh=prepared.scene != self._seen_scene)
+        self._seen_scene = prepared.scene
+        return Analysis(latent, prepared.scene, prepared.prepare_ms, _ms_since(started))
 
     def code(self, frame: SourceFrame, analysis: Analysis, *, force_key: bool) -> CodedFeatures:
         """Quantise and write one frame's payload; `force_key` or a new scene makes it stand alone."""
@@ -129,6 +155,14 @@ class FeatureEncoder:
             analysis.core_ms,
             _ms_since(started),
         )
+
+
+def core_threads() -> int:
+    """Return how many threads a live core network gets: a second shortens its delay where cores are to spare.
+
+    On two cores it would only take from the video encoder, and its threads would wait for each other.
+    """
+    return 2 if (os.cpu_count() or 1) > 2 else 1
 
 
 class PendingFrame:
@@ -161,8 +195,10 @@ class PendingFrame:
 class ProgrammeEncoder:
     """Features and video of the same frames, side by side.
 
-    frame -+- analyse -> code -+-> access unit with features
-           +- x264 ------------+
+    frame -+- prepare | see | code -+-> access unit with features
+           +- x264 -----------------+
+
+    The caller's thread decodes and prepares, which leaves the slowest step, the core, a thread to itself.
     """
 
     def __init__(self, feature_encoder: FeatureEncoder, video_encoder: VideoEncoder) -> None:
@@ -180,7 +216,7 @@ class ProgrammeEncoder:
         """
         key = self._keys.decide(frame.pts, force_key or frame.discontinuity)
         video = self._video_thread.submit(self._encode_video, frame, key)
-        analysis = self._core_thread.submit(self._features.analyse, frame)
+        analysis = self._core_thread.submit(self._features.see, self._features.prepare(frame))
         features = self._bitstream_thread.submit(self._code, frame, analysis, key)
         return PendingFrame(frame, features, video)
 

@@ -26,7 +26,7 @@ Crop = tuple[int, int, int, int]  # left, top, width, height in px of the kept p
 class Sample:
     """One network input and its truth in px of that input."""
 
-    planes: NDArray[np.uint8]  # [H, W, 5], see core_network.motion.with_motion
+    planes: NDArray[np.uint8]  # [H, W, 6], see core_network.motion.with_motion
     people: NDArray[np.float32] | None
     balls: NDArray[np.float32] | None
 

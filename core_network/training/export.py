@@ -24,7 +24,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from core_network.motion import PLANES
+from core_network.motion import CHANNELS, PLANES
 from core_network.spec import RATES, FeatureSpec
 from core_network.training.augment import Sample, random_view
 from core_network.training.network import Architecture, CoreNetwork, ServedCore, normalise
@@ -118,7 +118,7 @@ def export_float(core: CoreNetwork, path: Path, shape: tuple[int, int] = (352, 6
     """Write the float32 graph x [1, 5, H, W] (see `normalise`) -> latent; opset 18."""
     torch.onnx.export(
         ServedCore(core).eval(),
-        (torch.zeros((1, PLANES, *shape)),),
+        (torch.zeros((1, CHANNELS, *shape)),),
         str(path),
         input_names=["x"],
         output_names=["latent"],
@@ -133,9 +133,11 @@ def _network_input(sample: Sample) -> NDArray[np.float32]:
 
 
 def _take_bytes(model: onnx.ModelProto, shape: tuple[int, int]) -> None:
-    """Make the quantised graph take uint8 planes [1, H, W, 5] as they come.
+    """Make the quantised graph take uint8 planes [1, H, W, PLANES] as they come.
 
     The bytes are the first layer's quantised input already, and channels last is how its kernel wants them.
+    Two pixels become one of twice the planes: onnxruntime reads an int8 convolution's input in place only
+    where its channels come in fours, and gathers it tap by tap otherwise.
     """
     graph = model.graph
     (quantise,) = (node for node in graph.node if node.op_type == "QuantizeLinear" and "x" in node.input)
@@ -150,7 +152,35 @@ def _take_bytes(model: onnx.ModelProto, shape: tuple[int, int]) -> None:
             numpy_helper.from_array(np.array(128, np.uint8), "byte_zero"),
         ]
     )
-    graph.node.insert(0, helper.make_node("Transpose", ["planes"], ["channels_first"], perm=[0, 3, 1, 2]))
+    height, width = shape
+    _take_pairs(graph, next(node for node in graph.node if dequantise.output[0] in node.input))
+    graph.initializer.append(
+        numpy_helper.from_array(np.array([1, height, width // 2, 2 * PLANES], np.int64), "in_pairs")
+    )
+    graph.node.insert(0, helper.make_node("Reshape", ["planes", "in_pairs"], ["pairs"]))
+    graph.node.insert(1, helper.make_node("Transpose", ["pairs"], ["channels_first"], perm=[0, 3, 1, 2]))
     graph.input.pop()
     graph.input.append(helper.make_tensor_value_info("planes", TensorProto.UINT8, (1, *shape, PLANES)))
+    del graph.value_info[:]
     onnx.checker.check_model(model)
+
+
+def _take_pairs(graph: onnx.GraphProto, first: onnx.NodeProto) -> None:
+    """Let the first layer, 3x3 with stride 2, read pairs of pixels: 3x2 with stride 2 down and 1 across.
+
+    Its place x reads the pixels 2x - 1, 2x and 2x + 1: the second half of pair x - 1, and pair x.
+    """
+    (dequantise,) = (node for node in graph.node if first.input[1] in node.output)
+    (stored,) = (init for init in graph.initializer if init.name == dequantise.input[0])
+    weights = numpy_helper.to_array(stored)
+    outputs, channels, rows, _ = weights.shape
+    paired = np.zeros((outputs, 2 * PLANES, rows, 2), weights.dtype)
+    paired[:, PLANES : PLANES + channels, :, 0] = weights[..., 0]
+    paired[:, :channels, :, 1] = weights[..., 1]
+    paired[:, PLANES : PLANES + channels, :, 1] = weights[..., 2]
+    stored.CopyFrom(numpy_helper.from_array(paired, stored.name))
+    kept = [attribute for attribute in first.attribute if attribute.name in ("dilations", "group")]
+    del first.attribute[:]
+    first.attribute.extend(kept)
+    for name, value in (("kernel_shape", [rows, 2]), ("pads", [1, 1, 1, 0]), ("strides", [2, 1])):
+        first.attribute.append(helper.make_attribute(name, value))

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core_network.motion import PLANES
+from core_network.motion import CHANNELS
 
 __all__ = ["LATENT_LIMIT", "Architecture", "CoreNetwork", "ProbeHeads", "ServedCore", "normalise"]
 
@@ -51,7 +51,7 @@ class CoreNetwork(nn.Module):
         super().__init__()
         a = architecture
         self.architecture = a
-        self.stem = nn.Sequential(_conv(PLANES, a.stem, 2), _conv(a.stem, a.widths[0], 2))
+        self.stem = nn.Sequential(_conv(CHANNELS, a.stem, 2), _conv(a.stem, a.widths[0], 2))
         self.stages = nn.ModuleList()
         width = a.widths[0]
         for index, (out, depth) in enumerate(zip(a.widths, a.depths, strict=True)):
@@ -141,9 +141,9 @@ class ServedCore(nn.Module):
 
 
 def normalise(planes: Tensor) -> Tensor:
-    """Return the network's input, -2..2, of bytes [B, 5, H, W] (core_network.motion.with_motion).
+    """Return the network's input [B, 5, H, W], -2..2, of bytes [B, 6, H, W] of `with_motion`.
 
     Division by a power of two is exact on every platform, and makes the bytes their own int8 quantisation
     (scale 1/64, zero point 128): the served graph takes them as they are.
     """
-    return planes.float() / 64.0 - 2.0
+    return planes[:, :CHANNELS].float() / 64.0 - 2.0

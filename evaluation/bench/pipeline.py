@@ -17,11 +17,11 @@ REAL_CLIP = Path("video/football_zak_soccer")
 _CLIP_FPS = 30_000 / 1001
 
 
-def real_clip(root: Path | None) -> Path:
-    """Return the clip's file; raises NotMeasured where it is absent."""
-    clips = sorted((root / REAL_CLIP).glob("*.mp4")) if root else []
+def real_clip(root: Path | None, folder: Path = REAL_CLIP) -> Path:
+    """Return the file of the clip in a folder of the data; raises NotMeasured where it is absent."""
+    clips = sorted((root / folder).glob("*.mp4")) if root else []
     if not clips:
-        raise NotMeasured(f"{REAL_CLIP}/*.mp4 is not here; name the folder that holds splits.csv with --data")
+        raise NotMeasured(f"{folder}/*.mp4 is not here; name the folder that holds splits.csv with --data")
     return clips[0]
 
 

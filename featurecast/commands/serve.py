@@ -11,7 +11,7 @@ from core_network.spec import RATES
 from featurecast.config import ServeConfig, load_config
 from featurecast.refusal import Refusal, refuse
 from stream.broadcast import Broadcast
-from stream.programme import FeatureEncoder
+from stream.programme import FeatureEncoder, core_threads
 from stream.server import create_app, serve
 from stream.source import Source, SourceError, open_source
 from stream.spec_document import spec_documents
@@ -85,7 +85,7 @@ def _broadcast(config: ServeConfig, core: Core) -> Broadcast:
     return Broadcast(
         config.source,
         opened,
-        FeatureEncoder(core, rate=config.rate, threads=2),
+        FeatureEncoder(core, rate=config.rate, threads=core_threads()),
         video_encoder,
         fingerprint=core.spec.fingerprint,
         rate=config.rate,

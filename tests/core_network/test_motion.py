@@ -28,3 +28,4 @@ def test_changes_are_signed_and_clipped() -> None:
     planes = with_motion(image, now, [np.array([[4, 0, 255]], np.uint8), np.array([[20, 250, 0]], np.uint8)])
     assert planes[0, :, 3].tolist() == [134, 255, 0]
     assert planes[0, :, 4].tolist() == [118, 133, 128]
+    assert (planes[0, :, 5] == 128).all()

@@ -23,6 +23,12 @@ def test_every_frame_shows_its_own_number(short_match: str) -> None:
             assert np.array_equal(luma[:BLOCK, BITS * BLOCK :], original[:BLOCK, BITS * BLOCK :])
 
 
+def test_a_source_plays_at_the_rate_that_it_is_given(short_match: str) -> None:
+    with numbered(open_source(short_match), 10.0) as slow:
+        assert slow.fps == 10.0
+        assert [frame.pts for frame in islice(slow, 4)] == [0, 9000, 18000, 27000]
+
+
 def test_moving_pictures_show_any_number() -> None:
     for number in (0, 1, 40_000, 65_535):
         assert burnt(moving_picture(number, 320, 176, 16), 16) == number

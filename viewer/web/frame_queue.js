@@ -1,17 +1,18 @@
-/** Which frame a head runs on next: the newest one that everything is there for. */
+/** Which frame a head runs on next: the first that can still be in time. */
 
 /** @import {Tables} from './types.js' */
 /** @import {DecodedFrame} from './features_worker.js' */
 
-/** Frames that wait for another head's outputs; that head is given up on for older ones. */
+/** Frames that wait; a head that is needed is given up on for older ones. */
 const WAITING_FRAMES = 30;
 
 /**
- * Frames that arrived, and the outputs of other heads that this head needs on the same frame. When the head is late
- * the newest frame wins and those before it are left out.
+ * Frames that arrived, and the outputs of other heads that this head needs on the same frame. Frames come in bursts and
+ * are shown evenly: the head goes through them one by one. When it is late, those that would be shown before their result
+ * is there are left out; when all would be, the newest wins.
  */
 export class FrameQueue {
-  /** Oldest first. @type {DecodedFrame[]} */
+  /** Oldest first. @type {{frame: DecodedFrame, arrived: number}[]} */
   #frames = [];
   /** By frame: needed head -> its outputs. @type {Map<string, Record<string, Tables>>} */
   #needed = new Map();
@@ -21,10 +22,13 @@ export class FrameQueue {
     this.heads = heads;
   }
 
-  /** @param {DecodedFrame} frame */
-  addFrame(frame) {
-    this.#frames.push(frame);
-    if (this.#frames.length > (this.heads.length ? WAITING_FRAMES : 1)) this.#frames.shift();
+  /**
+   * @param {DecodedFrame} frame
+   * @param {number} now in milliseconds
+   */
+  addFrame(frame, now) {
+    this.#frames.push({ frame, arrived: now });
+    if (this.#frames.length > WAITING_FRAMES) this.#frames.shift();
   }
 
   /**
@@ -42,20 +46,27 @@ export class FrameQueue {
   }
 
   /**
-   * The newest frame that can be run now; older ones are forgotten. Null when there is none.
+   * The oldest frame that can be run now and arrived no more than `patience` milliseconds ago, else the newest that can
+   * be run; those before it are forgotten. Null when there is none.
    *
+   * @param {number} now
+   * @param {number} patience
    * @returns {{frame: DecodedFrame, needed: Record<string, Tables>} | null}
    */
-  take() {
-    for (let index = this.#frames.length - 1; index >= 0; index--) {
-      const frame = this.#frames[index];
-      const needed = this.#needed.get(keyOf(frame)) ?? {};
-      if (!this.heads.every((head) => Object.hasOwn(needed, head))) continue;
-      this.#frames.splice(0, index + 1);
-      this.#needed.delete(keyOf(frame));
-      return { frame, needed };
-    }
-    return null;
+  take(now, patience) {
+    const ready = this.#frames.filter(({ frame }) => this.heads.every((head) => Object.hasOwn(this.#neededOf(frame), head)));
+    const next = ready.find(({ arrived }) => now - arrived <= patience) ?? ready.at(-1);
+    if (!next) return null;
+    const { frame } = next;
+    const needed = this.#neededOf(frame);
+    this.#frames.splice(0, this.#frames.indexOf(next) + 1);
+    this.#needed.delete(keyOf(frame));
+    return { frame, needed };
+  }
+
+  /** @param {DecodedFrame} frame @returns {Record<string, Tables>} */
+  #neededOf(frame) {
+    return this.#needed.get(keyOf(frame)) ?? {};
   }
 }
 

@@ -3,6 +3,7 @@
  * breaks takes nothing with it but this worker.
  */
 
+import { patience } from './delay.js';
 import { FrameQueue } from './frame_queue.js';
 import { HeadRunner } from './head_runner.js';
 import { letterbox } from './layout.js';
@@ -36,6 +37,8 @@ const chosen = {};
 let queue = new FrameQueue([]);
 /** Whether a turn is coming that will run the newest frame. */
 let waiting = false;
+/** What the head took for the frames before, a moving average in milliseconds. */
+let usualMs = 0;
 let session = -1;
 let inputWidth = 0;
 let inputHeight = 0;
@@ -49,7 +52,7 @@ self.onmessage = ({ data }) => {
     case 'connect':
       ({ inputWidth, inputHeight } = request);
       request.port.onmessage = ({ data: frame }) => {
-        queue.addFrame(frame);
+        queue.addFrame(frame, performance.now());
         wake();
       };
       break;
@@ -92,15 +95,15 @@ function fail(error) {
   scope.postMessage({ kind: 'failed', reason: message.split('\n')[0] });
 }
 
-/** Run the newest frame, when the messages that wait already were heard: a newer frame may be among them. */
+/** Run a frame, when the messages that wait already were heard: they tell which one is next. */
 function wake() {
   if (waiting || !runner) return;
   waiting = true;
-  setTimeout(runNewest, 0);
+  setTimeout(runNext, 0);
 }
 
-async function runNewest() {
-  const next = queue.take();
+async function runNext() {
+  const next = queue.take(performance.now(), patience(usualMs));
   if (next && runner) {
     try {
       await run(runner, next.frame, next.needed);
@@ -128,5 +131,6 @@ async function run(head, frame, needed) {
   scope.postMessage({ kind: 'running' });
   const tables = await head.run(frame.features, letterbox(sourceWidth, sourceHeight, inputWidth, inputHeight), pts, needed);
   const ms = performance.now() - begun;
+  usualMs += (ms - usualMs) / 8;
   scope.postMessage({ kind: 'result', session, rtpTimestamp, number, pts, tables, ms });
 }

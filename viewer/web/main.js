@@ -1,6 +1,7 @@
 /** The player: puts the parts together. Everything a head means comes from its manifest. */
 
 import { Connection } from './connection.js';
+import { JITTER_BUFFER_MS } from './delay.js';
 import { fetchCatalogue, fetchSpec, fetchStatus } from './documents.js';
 import { drawResults } from './drawing.js';
 import { Figures } from './figures.js';
@@ -18,8 +19,6 @@ import { missingSupport, NO_TIMESTAMP } from './support.js';
 /** @import {ShownResult} from './drawing.js' */
 /** @import {FeaturesRequest, FrameReport, SpecReport} from './features_worker.js' */
 
-/** Frames wait this long before they are shown, which gives the heads time for theirs. */
-const JITTER_BUFFER_MS = 200;
 /** How often the page asks whether heads came or went. */
 const CATALOGUE_MS = 5000;
 
@@ -192,7 +191,8 @@ async function readSpec(wanted) {
   fingerprint = wanted;
   tellFeatures({ kind: 'spec', answer });
   const [inputHeight, inputWidth] = answer.spec.input;
-  heads.setSpec({ fingerprint, inputWidth, inputHeight });
+  // Loading heads takes all that a phone has; it would hold up the join.
+  firstFrame.then(() => heads.setSpec({ fingerprint: wanted, inputWidth, inputHeight }));
 }
 
 featuresWorker.onmessage = ({ data }) => {
@@ -223,6 +223,23 @@ function frameArrived({ rtpTimestamp, bytes, label, problem }) {
 
 // ---- frames on the screen ----
 
+/** @type {() => void} */
+let seeFirstFrame = () => {};
+/** @type {Promise<void>} */
+const firstFrame = new Promise((resolve) => {
+  seeFirstFrame = resolve;
+});
+
+/** The join is over: the frames to come may wait for their results, and heads may load. */
+function joined() {
+  figures.joinMs = performance.now() - connection.postedAt;
+  for (const receiver of connection.peer?.getReceivers() ?? []) {
+    if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = JITTER_BUFFER_MS;
+  }
+  seeFirstFrame();
+  if (features) heads.prepare();
+}
+
 /** So many frames without a timestamp, and none with one, tell that this browser has none. One may end a session. */
 const ENOUGH_WITHOUT = 3;
 let withoutTimestamp = 0;
@@ -232,10 +249,7 @@ let lastShown = null;
 /** @type {VideoFrameRequestCallback} */
 function frameShown(_now, { rtpTimestamp: announced }) {
   video.requestVideoFrameCallback(frameShown);
-  if (!figures.joinMs && connection.postedAt) {
-    figures.joinMs = performance.now() - connection.postedAt;
-    if (features) heads.prepare();
-  }
+  if (!figures.joinMs && connection.postedAt) joined();
   if (!features || announced === undefined) {
     figures.framesShown += 1;
     withoutTimestamp += 1;
@@ -359,7 +373,6 @@ const connection = new Connection('whep', token, {
     heads.newSession();
     figures.joinMs = 0;
     figures.firstOverlayMs = 0;
-    if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = JITTER_BUFFER_MS;
     if (features) receiver.transform = new RTCRtpScriptTransform(featuresWorker, { session: number });
   },
   // The page itself has read them for the first join.
@@ -461,7 +474,5 @@ if (!('RTCPeerConnection' in window)) {
 } else {
   if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback(frameShown);
   connection.start();
-  // While the offer is being made, so that heads are ready when the first frame is.
-  if (!missing && wantedHeads().length) heads.prepare();
   readDocuments();
 }

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="training needs the extra: pip insta
 
 from core_network.catalogue import load_core  # noqa: E402
 from core_network.encoder import Encoder  # noqa: E402
-from core_network.motion import grey, with_motion  # noqa: E402
+from core_network.motion import PLANES, grey, with_motion  # noqa: E402
 from core_network.training.augment import full_view, random_view  # noqa: E402
 from core_network.training.config import Stage, TrainingConfig  # noqa: E402
 from core_network.training.export import export_core, export_float, load_trained_core  # noqa: E402
@@ -110,7 +110,7 @@ def test_views_move_the_truth_with_the_picture() -> None:
             for x0, y0, x1, y1 in sample.people:
                 patch = (
                     sample.planes[int(y0) + 3 : int(y1) - 3, int(x0) + 3 : int(x1) - 3]
-                    .reshape(-1, 5)
+                    .reshape(-1, PLANES)
                     .astype(int)
                 )
                 if len(patch) > 20:
@@ -178,11 +178,11 @@ def test_a_made_past_moves_the_ball_and_stays_a_picture() -> None:
     for still in _stills():
         for _ in range(8):
             sample = random_view(still, 640, 352, rng, full_share=1.0)
-            assert sample.planes.shape == (352, 640, 5)
+            assert sample.planes.shape == (352, 640, PLANES)
     still = Still("named", _jpeg(120), None, None, tuple(_jpeg(v) for v in (40, 90)))
     sample = full_view(still, 640, 352)
     # 128 + 120 - 40 and 128 + 120 - 90
-    assert np.allclose(sample.planes[..., 3:].mean((0, 1)), (208, 158), atol=3)
+    assert np.allclose(sample.planes[..., 3:5].mean((0, 1)), (208, 158), atol=3)
 
 
 def _jpeg(level: int) -> bytes:

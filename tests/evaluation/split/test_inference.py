@@ -64,7 +64,7 @@ def test_masks_of_a_network_without_any_are_refused_before_anything_is_written(t
 class _Motion:
     """Stands in for a session: what a network that sees motion takes."""
 
-    inputs = {"planes": (1, 16, 24, 5), "view": (6,)}
+    inputs = {"planes": (1, 16, 24, 6), "view": (6,)}
     types = {"planes": np.uint8, "view": np.float32}
 
 
@@ -75,7 +75,7 @@ def test_a_network_that_sees_motion_gets_the_change_since_the_frames_before():
         feeds, view = feeder.feeds(np.full((16, 24, 3), level, np.uint8), fresh=fresh)
         assert (view.source_width, view.source_height) == (24, 16)
         assert (feeds["planes"][0, ..., :3] == level).all()
-        return feeds["planes"][0, 0, 0, 3:].tolist()
+        return feeds["planes"][0, 0, 0, 3:5].tolist()
 
     assert changes(40, fresh=True) == [128, 128]
     assert changes(60, fresh=False)[0] == 128 + 20
