@@ -22,7 +22,16 @@ from evaluation.metrics.coco import CocoScore, average_precision
 from evaluation.metrics.points import RADIUS_PX, PointScore, count_points, point_score
 from task_heads.result import Box, Result
 
-__all__ = ["SHUTTLE_RADIUS_AT_1920", "SMALL_AT_1920", "CoreAccuracy", "score_core"]
+__all__ = [
+    "SHUTTLE_RADIUS_AT_1920",
+    "SMALL_AT_1920",
+    "CoreAccuracy",
+    "FootballAccuracy",
+    "people_of",
+    "report_football",
+    "score_core",
+    "score_football",
+]
 
 SMALL_AT_1920 = 55.0
 """People less high than this are small (px of a picture 1920 px wide)."""
@@ -39,8 +48,8 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class CoreAccuracy:
-    """Football stills: people over every detection, the ball as displayed. Tennis and badminton: the ball.
+class FootballAccuracy:
+    """Stills: people over every detection, the ball as displayed.
 
     `mistakes`: of the people that are displayed, still by still.
     """
@@ -52,10 +61,16 @@ class CoreAccuracy:
     small_recall: float
     small_interval: Interval
     ball: PointScore
+    mistakes: Sequence[Mistakes]
+
+
+@dataclass(frozen=True)
+class CoreAccuracy(FootballAccuracy):
+    """The same, and the ball of tennis stills and badminton clips as displayed."""
+
     tennis: PointScore
     shuttle: PointScore
     shuttle_clips: dict[str, PointScore]
-    mistakes: Sequence[Mistakes]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -82,25 +97,11 @@ def score_core(
 
     `progress` hears how many pictures are done. Raises DatasetError when pictures or labels are not there.
     """
-    football = open_dataset("yolo", root / _FOOTBALL, labels=_FOOTBALL_LABELS, split="report")
     tennis = open_dataset("yolo", root / _TENNIS, labels=("ball",), split="report")
     badminton = open_dataset("ball", root / _BADMINTON, split="report")
-    count = itertools.count(1)
-    detections: dict[tuple[str, str], list[Prediction]] = {}
-    small: list[tuple[int, int]] = []
-    mistakes: list[Mistakes] = []
-    balls, tennis_balls = list[BallScore](), list[BallScore]()
-    for clip, frame, heads in _on_stills(football, core, rate, ("player_tracking", "ball_statistics")):
-        tracked = heads["player_tracking"]
-        every = [Prediction(_PERSON, box.xyxy, box.score) for box in _best_first(tracked.every)]
-        detections[clip.name, frame.name] = every
-        there = [thing.box for thing in frame.things if thing.label != _BALL]
-        small.append(_small_found(there, frame.width, unmatched([one.box for one in every], there)[0]))
-        assert clip.pictures is not None
-        shown = [box.xyxy for box in _best_first(tracked.shown)]
-        mistakes.append(Mistakes(clip.pictures / frame.file, *unmatched(shown, there)))
-        balls.append(_ball(frame, heads))
-        progress(next(count))
+    football = score_football(root, core, rate, progress)
+    count = itertools.count(football.stills + 1)
+    tennis_balls = list[BallScore]()
     for _, frame, heads in _on_stills(tennis, core, rate, ("ball_statistics",)):
         tennis_balls.append(_ball(frame, heads))
         progress(next(count))
@@ -115,21 +116,52 @@ def score_core(
                 shuttles.setdefault(clip.name, []).append(score)
             progress(next(count))
     return CoreAccuracy(
-        rate=rate,
-        stills=len(balls),
-        people=average_precision(_people(football), detections),
-        small_people=sum(there for _, there in small),
-        small_recall=_share(small),
-        small_interval=interval(small, _share),
-        ball=point_score([[one] for one in balls]),
+        **vars(football),
         tennis=point_score([[one] for one in tennis_balls]),
         shuttle=point_score(list(shuttles.values())),
-        mistakes=mistakes,
         shuttle_clips={name: point_score(blocks(counts, _BLOCK)) for name, counts in shuttles.items()},
     )
 
 
-def _people(dataset: Dataset) -> Dataset:
+def score_football(
+    root: Path, core: Core, rate: str = "default", progress: Progress = lambda _: None
+) -> FootballAccuracy:
+    """Score the shipped heads on the football stills of the report split alone; see `score_core`."""
+    football = report_football(root)
+    count = itertools.count(1)
+    detections: dict[tuple[str, str], list[Prediction]] = {}
+    small: list[tuple[int, int]] = []
+    mistakes: list[Mistakes] = []
+    balls = list[BallScore]()
+    for clip, frame, heads in _on_stills(football, core, rate, ("player_tracking", "ball_statistics")):
+        tracked = heads["player_tracking"]
+        every = [Prediction(_PERSON, box.xyxy, box.score) for box in _best_first(tracked.every)]
+        detections[clip.name, frame.name] = every
+        there = [thing.box for thing in frame.things if thing.label != _BALL]
+        small.append(_small_found(there, frame.width, unmatched([one.box for one in every], there)[0]))
+        assert clip.pictures is not None
+        shown = [box.xyxy for box in _best_first(tracked.shown)]
+        mistakes.append(Mistakes(clip.pictures / frame.file, *unmatched(shown, there)))
+        balls.append(_ball(frame, heads))
+        progress(next(count))
+    return FootballAccuracy(
+        rate=rate,
+        stills=len(balls),
+        people=average_precision(people_of(football), detections),
+        small_people=sum(there for _, there in small),
+        small_recall=_share(small),
+        small_interval=interval(small, _share),
+        ball=point_score([[one] for one in balls]),
+        mistakes=mistakes,
+    )
+
+
+def report_football(root: Path) -> Dataset:
+    """Return the football stills of the report split with their labels."""
+    return open_dataset("yolo", root / _FOOTBALL, labels=_FOOTBALL_LABELS, split="report")
+
+
+def people_of(dataset: Dataset) -> Dataset:
     """Return the dataset with its people alone, all of one label: roles are another task."""
     clips = tuple(
         replace(

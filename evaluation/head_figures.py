@@ -9,6 +9,8 @@ from core_network.catalogue import Core
 from evaluation.ball_comparison import labelled_balls, score_ball, sum_up
 from evaluation.bench.figure import Figure
 from evaluation.bench.heads import measure as head_times
+from evaluation.example_head import example_figures
+from evaluation.id_parity import parity_figures
 from evaluation.rival_trackers import RIVALS
 from evaluation.team_assignment import score_teams, teams_of
 from evaluation.tracking_comparison import TUNING, labelled, ours, rival, tuned, watch
@@ -96,4 +98,6 @@ PARTS: dict[str, Callable[[Path, Core, Report], list[Figure]]] = {
     "teams": team_figures,
     "ball": ball_figures,
     "cost": cost_figures,
+    "parity": parity_figures,
+    "example": example_figures,
 }

@@ -2,7 +2,8 @@
  * The frames of a trial once more, in the browser's runtime under node: node browser_trial.mjs FOLDER
  *
  * `browser.json` of the folder names the runtime, the player's own HeadRunner and the heads, needed ones first. Leaves
- * `browser.f32`, laid out as `outputs.f32` of task_heads/trial.py, and prints {"median_ms"} or {"problem"} as JSON.
+ * `browser-<head>.f32` of each, laid out as `outputs.f32` of task_heads/trial.py, and prints {"median_ms"} of the last
+ * head or {"problem"} as JSON.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -28,29 +29,36 @@ async function main() {
     const manifest = json(join(head, 'head.json'));
     runners.push(await HeadRunner.load(ort, manifest, new Uint8Array(readFileSync(join(head, 'head.onnx')))));
   }
-  const { manifest } = runners[runners.length - 1];
   const stored = readFileSync(join(folder, 'features.f32'));
   const features = new Float32Array(stored.buffer.slice(stored.byteOffset, stored.byteOffset + stored.byteLength));
   const frames = json(join(folder, 'frames.json'));
   const size = features.length / frames.length;
-  const parts = [];
+  /** @type {Float32Array[][]} */
+  const parts = runners.map(() => []);
   const times = [];
   for (const [number, frame] of frames.entries()) {
     /** @type {Record<string, Record<string, Float32Array>>} */
     const done = {};
-    const begun = process.cpuUsage();
+    let spent = 0;
     for (const [index, runner] of runners.entries()) {
+      if (frame.fresh) runner.reset();
       if (index === runners.length - 1) {
         for (const [name, value] of Object.entries(frame.settings)) runner.set(name, value);
       }
       const values = features.slice(number * size, (number + 1) * size);
-      done[runner.manifest.name] = await runner.run(values, Float32Array.from(frame.view), frame.pts, done);
+      const begun = process.cpuUsage();
+      const tables = await runner.run(values, Float32Array.from(frame.view), frame.pts, done);
+      const { user, system } = process.cpuUsage(begun);
+      spent = (user + system) / 1000;
+      done[runner.manifest.name] = tables;
+      for (const { name } of runner.manifest.outputs) parts[index].push(Float32Array.from(tables[name]));
     }
-    const { user, system } = process.cpuUsage(begun);
-    times.push((user + system) / 1000);
-    for (const output of manifest.outputs) parts.push(Float32Array.from(done[manifest.name][output.name]));
+    times.push(spent);
   }
-  writeFileSync(join(folder, 'browser.f32'), Buffer.concat(parts.map((part) => Buffer.from(part.buffer))));
+  for (const [index, { manifest }] of runners.entries()) {
+    const tables = parts[index].map((part) => Buffer.from(part.buffer));
+    writeFileSync(join(folder, `browser-${manifest.name}.f32`), Buffer.concat(tables));
+  }
   times.sort((a, b) => a - b);
   return { median_ms: times[Math.floor(times.length / 2)] };
 }

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core_network.spec import FeatureSpec
+from task_heads.browser_runtime import BrowserRuntime, ended, result_file, table_difference, tables_of
 from task_heads.graph_bytes import ALLOWED_OPERATORS, OPSET, count_nodes, unsafe_parts
-from task_heads.manifest import MODEL_FILE, HeadError, Manifest, Output, check_spec, load_manifest
+from task_heads.manifest import MODEL_FILE, HeadError, Manifest, check_spec, load_manifest
 from task_heads.registry import Registry
 from task_heads.runner import graph_shapes, needed_shape, read_named_model, run_order
 from task_heads.trial import CPU_LIMIT_S, MEMORY_LIMIT
@@ -32,9 +30,9 @@ __all__ = [
     "BROWSER_LIMIT_MS",
     "OPSET",
     "PYTHON_LIMIT_MS",
-    "BrowserRuntime",
     "HeadCheck",
     "check_head",
+    "needed_heads",
 ]
 
 PYTHON_LIMIT_MS = 30.0
@@ -44,30 +42,8 @@ browser on one thread."""
 BROWSER_LIMIT_MS = 100.0
 """Median of processor time per frame in onnxruntime-web: slower heads are late on most frames."""
 
-TRIAL_LIMIT_S = 600
-"""A trial that takes longer, start included, is ended, however busy the machine."""
-
 TENSOR_LIMIT = 1 << 24
 """Elements of any tensor inside the graph whose shape is known beforehand."""
-
-_EXACT = ("id", "valid", "label", "team")
-_TOLERANCE = 1e-3
-
-
-@dataclass(frozen=True)
-class BrowserRuntime:
-    """Where the browser's onnxruntime and the player's own runner of heads lie."""
-
-    runtime: Path
-    runner: Path
-
-    def missing(self) -> str | None:
-        """Return why nothing can be run in it, or None."""
-        if shutil.which("node") is None:
-            return "node is not installed"
-        if not (self.runtime / "ort.wasm.min.mjs").is_file():
-            return "onnxruntime-web is missing: python -m viewer.vendor_files"
-        return None
 
 
 @dataclass(frozen=True)
@@ -113,7 +89,7 @@ def check_head(
         model = read_named_model(folder, manifest)
         if spec is not None:
             check_spec(manifest, spec)
-        needed = _needed(manifest, folder, others)
+        needed = needed_heads(manifest, folder, others)
     except HeadError as error:
         return HeadCheck(folder, (str(error),))
     if unsafe := unsafe_parts(model):
@@ -130,8 +106,13 @@ def check_head(
     )
 
 
-def _needed(manifest: Manifest, folder: Path, others: Sequence[Path]) -> list[tuple[Manifest, Path]]:
-    """Return the heads that must run before this one, in order; raises HeadError when one is not there."""
+def needed_heads(
+    manifest: Manifest, folder: Path, others: Sequence[Path] = ()
+) -> list[tuple[Manifest, Path]]:
+    """Return the heads that must run before this one, in order; `others` are folders to find them in.
+
+    Raises HeadError when one is not there.
+    """
     if not manifest.needs:
         return []
     registry = Registry(folders=[other for other in others if other.resolve() != folder.resolve()])
@@ -208,33 +189,39 @@ def _run(
     """Return problems and the median ms per frame in Python and in the browser's runtime."""
     places = [str(head.resolve()) for head in heads]
     (scratch / "job.json").write_text(json.dumps({"heads": places, "frames": frames, "cpu_s": CPU_LIMIT_S}))
-    said = _ended([sys.executable, "-m", "task_heads.trial", str(scratch)], f"head {manifest.name}")
+    said = ended([sys.executable, "-m", "task_heads.trial", str(scratch)])
+    if isinstance(said, str):
+        return [f"head {manifest.name}: {said}"], None, None
     outcome = scratch / "outcome.json"
-    if isinstance(said, str) or not outcome.is_file():
-        return [said if isinstance(said, str) else _broke_off(manifest, said.returncode)], None, None
+    if not outcome.is_file():
+        return [_broke_off(manifest, said.returncode)], None, None
     result: dict[str, Any] = json.loads(outcome.read_text())
     problems, python_ms = list(result["problems"]), result["median_ms"]
     if python_ms is not None and python_ms > PYTHON_LIMIT_MS:
         problems.append(_slow(manifest, PYTHON_LIMIT_MS, python_ms, "in Python"))
     if problems or browser is None or browser.missing():
         return problems, python_ms, None
-    job = {
-        "heads": places,
-        "runtime": str(browser.runtime.resolve()),
-        "runner": str(browser.runner.resolve()),
-    }
-    (scratch / "browser.json").write_text(json.dumps(job))
-    script = Path(__file__).with_name("browser_trial.mjs")
-    said = _ended(["node", str(script), str(scratch)], f"head {manifest.name} in onnxruntime-web")
-    if isinstance(said, str):
-        return [said], python_ms, None
-    answer = json.loads(said.stdout or '{"problem": "it broke off"}')
-    if "problem" in answer:
-        return [f"head {manifest.name}: onnxruntime-web: {answer['problem']}"], python_ms, None
+    browser_ms = browser.run(scratch, heads)
+    if isinstance(browser_ms, str):
+        return [f"head {manifest.name}: onnxruntime-web: {browser_ms}"], python_ms, None
     problems = list(islice(_unequal(manifest, scratch), 1))
-    if answer["median_ms"] > BROWSER_LIMIT_MS:
-        problems.append(_slow(manifest, BROWSER_LIMIT_MS, answer["median_ms"], "in onnxruntime-web"))
-    return problems, python_ms, answer["median_ms"]
+    if browser_ms > BROWSER_LIMIT_MS:
+        problems.append(_slow(manifest, BROWSER_LIMIT_MS, browser_ms, "in onnxruntime-web"))
+    return problems, python_ms, browser_ms
+
+
+def _unequal(manifest: Manifest, scratch: Path) -> Iterator[str]:
+    """Yield the differences between the runtimes."""
+    python = np.fromfile(scratch / "outputs.f32", "<f4")
+    browser = np.fromfile(result_file(scratch, manifest.name), "<f4")
+    if python.shape != browser.shape:
+        yield f"head {manifest.name}: Python gives {python.size} numbers, onnxruntime-web {browser.size}"
+        return
+    both = zip(tables_of(manifest, python), tables_of(manifest, browser), strict=True)
+    for frame, (a, b) in enumerate(both):
+        for output in manifest.outputs:
+            if found := table_difference(output, a[output.name], b[output.name]):
+                yield f"head {manifest.name}: frame {frame}, {output.name}: {found}"
 
 
 def _broke_off(manifest: Manifest, status: int) -> str:
@@ -245,60 +232,3 @@ def _broke_off(manifest: Manifest, status: int) -> str:
 
 def _slow(manifest: Manifest, limit: float, got: float, where: str) -> str:
     return f"head {manifest.name}: expected at most {limit:.0f} ms per frame {where}, got {got:.1f} ms"
-
-
-def _ended(command: list[str], who: str) -> subprocess.CompletedProcess[str] | str:
-    """Run a trial; return what came of it, or why it was ended."""
-    try:
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=TRIAL_LIMIT_S, cwd=Path(__file__).parents[1]
-        )
-    except subprocess.TimeoutExpired:
-        return f"{who}: expected its trial to end, it was stopped after {TRIAL_LIMIT_S} s"
-
-
-def _unequal(manifest: Manifest, scratch: Path) -> Iterator[str]:
-    """Yield the differences between the runtimes: ids exactly, numbers to a small tolerance.
-
-    Of a table with a `valid` column the valid rows count, in any order: rows whose scores differ by rounding
-    alone may change places.
-    """
-    python = np.fromfile(scratch / "outputs.f32", "<f4")
-    browser = np.fromfile(scratch / "browser.f32", "<f4")
-    size = sum(output.shape[0] * output.shape[1] for output in manifest.outputs)
-    if python.shape != browser.shape:
-        yield f"head {manifest.name}: Python gives {python.size} numbers, onnxruntime-web {browser.size}"
-        return
-    for frame, (a, b) in enumerate(zip(python.reshape(-1, size), browser.reshape(-1, size), strict=True)):
-        at = 0
-        for output in manifest.outputs:
-            end = at + output.shape[0] * output.shape[1]
-            found = _table_difference(
-                output, a[at:end].reshape(output.shape), b[at:end].reshape(output.shape)
-            )
-            at = end
-            if found:
-                yield f"head {manifest.name}: frame {frame}, {output.name}: {found}"
-
-
-def _table_difference(
-    output: Output, python: NDArray[np.float32], browser: NDArray[np.float32]
-) -> str | None:
-    if not np.isfinite(browser).all():
-        return "onnxruntime-web gives NaN or infinity"
-    if "valid" in output.columns:
-        column = output.columns.index("valid")
-        python, browser = python[python[:, column] >= 0.5], browser[browser[:, column] >= 0.5]
-        if len(python) != len(browser):
-            return f"Python gives {len(python)} valid rows, onnxruntime-web {len(browser)}"
-    exact = np.array([column in _EXACT for column in output.columns])
-    left = list(range(len(browser)))
-    for row in python:
-        room = np.where(exact, 0, _TOLERANCE * np.maximum(1, np.abs(row)))
-        same = next((other for other in left if (np.abs(browser[other] - row) <= room).all()), None)
-        if same is None:
-            nearest = browser[min(left, key=lambda other: float(np.abs(browser[other] - row).sum()))]
-            worst = int(np.argmax(np.abs(nearest - row) - room))
-            return f"{output.columns[worst]}: Python gives {row[worst]:g}, onnxruntime-web {nearest[worst]:g}"
-        left.remove(same)
-    return None

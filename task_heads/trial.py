@@ -89,9 +89,10 @@ def run_trial(folder: Path) -> None:
     outcome: dict[str, object] = {"problems": [], "median_ms": None}
     try:
         runners = [HeadRunner(head, None) for head in job["heads"]]
-        heads, head = HeadSet(runners), runners[-1]
-        first, times = _pass(heads, head, job["frames"], folder)
-        again, more = _pass(heads, head, job["frames"], None)
+        HeadSet(runners)  # says what does not fit among them
+        head = runners[-1]
+        first, times = _pass(runners, job["frames"], folder)
+        again, more = _pass(runners, job["frames"], None)
         outcome["median_ms"] = statistics.median(times + more)
         outcome["problems"] = _differences(head.name, first, again)
     except HeadError as error:
@@ -105,16 +106,23 @@ def run_trial(folder: Path) -> None:
 Passed = list[dict[str, NDArray[np.float32]]]
 
 
-def _pass(heads: HeadSet, head: HeadRunner, count: int, kept: Path | None) -> tuple[Passed, list[float]]:
-    heads.reset()
+def _pass(runners: list[HeadRunner], count: int, kept: Path | None) -> tuple[Passed, list[float]]:
+    """Return the outputs of the last head, which needs the others, and its ms on each frame."""
+    head = runners[-1]
+    for runner in runners:
+        runner.reset()
     outputs, times, frames, before = [], [], [], 0
     features_file = (kept / "features.f32").open("wb") if kept else None
     for features, frame in trial_frames(head.manifest, count):
         for name, value in frame.settings.items():
             head.change(name, value)
-        started = time.thread_time()
-        tables = heads.run(features, np.array(frame.view, np.float32), (frame.pts - before) / _CLOCK)
-        times.append((time.thread_time() - started) * 1000)
+        view, dt = np.array(frame.view, np.float32), (frame.pts - before) / _CLOCK
+        tables: dict[str, dict[str, NDArray[np.float32]]] = {}
+        for runner in runners:
+            started = time.thread_time()
+            tables[runner.name] = runner.run(features, view, dt, needs=tables)
+            spent = time.thread_time() - started
+        times.append(spent * 1000)
         before = frame.pts
         outputs.append(tables[head.name])
         frames.append(asdict(frame))

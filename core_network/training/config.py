@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import yaml
 
 from core_network.training.network import Architecture
 
-__all__ = ["Stage", "TrainingConfig"]
+__all__ = ["Stage", "TrainingConfig", "config_of"]
 
 
 @dataclass(frozen=True)
@@ -52,22 +53,28 @@ class TrainingConfig:
             raise ValueError(
                 f"{path}: expected a training configuration, there is no such file; see configs/core.yaml"
             )
-        document: dict[str, Any] = yaml.safe_load(path.read_text())
         try:
-            network: Any = {
-                k: tuple(v) if isinstance(v, list) else v for k, v in document.pop("architecture").items()
-            }
-            height, width = document.pop("input")
-            return cls(
-                name=document.pop("name"),
-                seed=int(document.pop("seed")),
-                output=Path(document.pop("output")),
-                procedural=Path(document.pop("procedural")),
-                batch=int(document.pop("batch")),
-                input=(int(height), int(width)),
-                architecture=Architecture(**network),
-                stages=tuple(Stage(**stage) for stage in document.pop("stages")),
-                **document,
-            )
+            return config_of(yaml.safe_load(path.read_text()))
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path}: expected the keys of configs/core.yaml: {error}") from error
+
+
+def config_of(document: Mapping[str, Any]) -> TrainingConfig:
+    """Return the run that a YAML's document describes.
+
+    Raises KeyError or TypeError for keys that it lacks or should not have.
+    """
+    keys = dict(document)
+    network: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in keys.pop("architecture").items()}
+    height, width = keys.pop("input")
+    return TrainingConfig(
+        name=keys.pop("name"),
+        seed=int(keys.pop("seed")),
+        output=Path(keys.pop("output")),
+        procedural=Path(keys.pop("procedural")),
+        batch=int(keys.pop("batch")),
+        input=(int(height), int(width)),
+        architecture=Architecture(**network),
+        stages=tuple(Stage(**stage) for stage in keys.pop("stages")),
+        **keys,
+    )

@@ -37,11 +37,13 @@ from core_network.training.stills import (
 from core_network.training.trainee import Trainee
 from core_network.training.validation import validate
 
-__all__ = ["load_holdout", "load_pools", "train_core"]
+__all__ = ["SMOOTHING", "load_holdout", "load_pools", "train_core"]
 
 M = TypeVar("M", bound=nn.Module)
 
 SHOW_EVERY, CHECKPOINT_EVERY, VALIDATE_EVERY = 20, 250, 1000
+SMOOTHING = 0.97
+"""How much of a shown loss is that of the step before."""
 
 
 def load_pools(config: TrainingConfig, root: Path) -> dict[str, Sequence[Still]]:
@@ -160,7 +162,10 @@ class _Run:
             self.optimiser.step()
             self._follow(min(0.998, (step + 1) / (step + 20)))
             self.step = step + 1
-            smooth = {name: 0.97 * smooth.get(name, value) + 0.03 * value for name, value in parts.items()}
+            smooth = {
+                name: SMOOTHING * smooth.get(name, value) + (1 - SMOOTHING) * value
+                for name, value in parts.items()
+            }
             if self.step % SHOW_EVERY == 0 or self.step == end:
                 speed = (self.step - first) * self.config.batch / (time.monotonic() - started)
                 self._show(stage, begin, speed, smooth)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,8 +17,9 @@ from core_network.training.losses import box_from_maps
 from core_network.training.network import normalise
 from core_network.training.stills import Still
 from core_network.training.targets import STRIDE
+from core_network.training.trainee import Trainee
 
-__all__ = ["decode_balls", "decode_people", "validate"]
+__all__ = ["decode_balls", "decode_people", "load_probes", "validate"]
 
 Maps = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -49,8 +51,25 @@ def decode_balls(maps: Tensor, count: int = 3) -> NDArray[np.float64]:
     return torch.stack([x * STRIDE, y * STRIDE, score], 1).double().numpy()
 
 
+def load_probes(checkpoint: Path) -> Maps:
+    """Return the averaged core and probe heads of a checkpoint, on latents rounded to step 1.
+
+    They take inputs of any size whose sides are multiples of 32.
+    """
+    state = torch.load(checkpoint, weights_only=False)
+    trainee = Trainee(state["architecture"])
+    trainee.load_state_dict(state["average"])
+    trainee.eval()
+
+    def maps(x: Tensor) -> tuple[Tensor, Tensor]:
+        people, ball = trainee.probes(trainee.core(x).round())
+        return people, ball
+
+    return maps
+
+
 @torch.no_grad()
-def validate(run: Maps, stills: Sequence[Still], shape: tuple[int, int]) -> dict[str, float]:
+def validate(run: Maps, stills: Iterable[Still], shape: tuple[int, int]) -> dict[str, float]:
     """Return what the labels allow: ap50, ap75 and recall of people, the ball's best F1 with its threshold.
 
     `run` maps an input to probe maps. The ball radius is 12 px at 1920 px wide, which is 4 px of a

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from evaluation.baselines.detector import AnchorDetector
 from evaluation.baselines.systems import Settings, build
 
-__all__ = ["CheckpointError", "initialise", "load_original", "load_trained", "read_checkpoint"]
+__all__ = [
+    "CheckpointError",
+    "initialise",
+    "load_original",
+    "load_part",
+    "load_trained",
+    "read_checkpoint",
+]
 
 _UNCOUNTED = "num_batches_tracked"
 _OLDER = (
@@ -153,12 +160,23 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
+def load_part(network: nn.Module, state: Mapping[str, Any], part: str, path: Path) -> None:
+    """Load `state[part]` of our checkpoint at `path`; raises CheckpointError for the first that differs."""
+    weights = state.get(part)
+    if not isinstance(weights, dict):
+        raise CheckpointError(f"{path}: expected {part}, this checkpoint has {', '.join(state)}")
+    try:
+        load_original(network, weights)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+
+
 def load_trained(path: Path) -> AnchorDetector:
     """Return the averaged detector of a checkpoint, in evaluation mode; raises CheckpointError."""
     state = read_checkpoint(path)
     try:
         detector = build(state["system"], state["labels"], Settings.parse(state["settings"]))
-        detector.network.load_state_dict(state["average"])
-    except (ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: {str(error).splitlines()[0]}") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    load_part(detector.network, state, "average", path)
     return detector.eval()

@@ -20,6 +20,7 @@ from torch import Tensor
 from core_network.prepare import View, prepare
 from evaluation.baselines.detector import Truth
 from evaluation.baselines.masks import MASK_STRIDE
+from evaluation.baselines.moments import read_moments
 from evaluation.datasets.open import open_dataset
 from evaluation.datasets.pictures import pictures
 from evaluation.datasets.types import Clip, Dataset, DatasetError, Frame, relabelled
@@ -31,6 +32,7 @@ _LEAST_SEEN, _LEAST_PX = 0.4, 2.0
 _FULL_SHARE, _ZOOM = 0.5, 2.3
 _PAN_PX = (0.02, 0.006)
 """Spread of a made camera pan from one frame to the next, in widths and heights of the view."""
+MOMENTS = "moments"
 _FRAMES_APART = 3
 """Frames between the three that a video system is trained on."""
 
@@ -47,6 +49,7 @@ def found_at(root: Path, path: Path) -> Path:
 class Source:
     """One entry of `train` or `validation`; paths are looked for here, then in the data root.
 
+    `form`: one of evaluation.datasets.open, or MOMENTS: a folder of core_network.scenes, its matches alone.
     `merge`: old label to new. `leave_out`: labels that are not trained; their things are neither objects nor
     background. `masks`: a folder of instance pictures, FOLDER/<clip>/<frame>.png, n for the n-th thing.
     """
@@ -71,12 +74,19 @@ class Source:
             values[name] = tuple(values.get(name, ()))
         return cls(**values)
 
-    def open(self, root: Path, names: Sequence[str]) -> Dataset:
-        """Return the dataset; raises DatasetError, also for a label that is not among `names`."""
-        place = None if self.pictures is None else found_at(root, self.pictures)
-        found = open_dataset(
-            self.form, found_at(root, self.path), pictures=place, labels=self.labels, split=self.split
-        )
+    def open(self, root: Path, names: Sequence[str]) -> tuple[Dataset, Mapping[str, tuple[str, ...]]]:
+        """Return the dataset, and what earlier frames some pictures have, by file name, newest first.
+
+        Raises DatasetError, also for a label that is not among `names`.
+        """
+        pasts: Mapping[str, tuple[str, ...]] = {}
+        if self.form == MOMENTS:
+            found, pasts = read_moments(found_at(root, self.path))
+        else:
+            place = None if self.pictures is None else found_at(root, self.pictures)
+            found = open_dataset(
+                self.form, found_at(root, self.path), pictures=place, labels=self.labels, split=self.split
+            )
         if self.merge:
             found = relabelled(found, self.merge)
         there = {thing.label for clip in found.clips for frame in clip.frames for thing in frame.things}
@@ -86,14 +96,15 @@ class Source:
                 f"{self.path}: has the label {unknown[0]!r}, this detector knows {', '.join(names)}; "
                 "rename it with merge or name it under leave_out"
             )
-        return found
+        return found, pasts
 
 
 @dataclass(frozen=True)
 class Example:
     """A still on disk and its truth: boxes [n, 4] px, labels [n], ignored [m, 4]; `instances`: its masks.
 
-    `things` [n]: which thing of the frame each box is, from 1, as the masks number them.
+    `things` [n]: which thing of the frame each box is, from 1, as the masks number them. `earlier`: the
+    frames before, newest first, where there are some; they have no truth.
     """
 
     path: Path
@@ -102,6 +113,7 @@ class Example:
     ignored: NDArray[np.float32]
     things: NDArray[np.int64]
     instances: Path | None = None
+    earlier: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,6 +128,16 @@ class Examples:
         """Number of labelled boxes."""
         return sum(len(item.boxes) for item in self.items)
 
+    def balanced(self) -> tuple[Example, ...]:
+        """Return the items, those of small datasets repeated until all are about as many."""
+        counts = [dataset.frames for dataset in self.datasets]
+        repeated: list[Example] = []
+        begin = 0
+        for count in counts:
+            repeated += self.items[begin : begin + count] * round(max(counts) / max(count, 1))
+            begin += count
+        return tuple(repeated)
+
 
 def load_examples(sources: Sequence[Source], root: Path, names: Sequence[str], frames: Path) -> Examples:
     """Open every source; frames of videos are written as stills to the folder `frames`, once.
@@ -124,12 +146,14 @@ def load_examples(sources: Sequence[Source], root: Path, names: Sequence[str], f
     """
     datasets, items = [], []
     for source in sources:
-        dataset = source.open(root, names)
+        dataset, pasts = source.open(root, names)
         datasets.append(dataset)
         for clip in dataset.clips:
             folder = _as_stills(clip, frames / dataset.name)
             masks = None if source.masks is None else found_at(root, source.masks) / clip.name
-            items += [_example(frame, folder, names, masks) for frame in clip.frames]
+            items += [
+                _example(frame, folder, names, masks, pasts.get(frame.file, ())) for frame in clip.frames
+            ]
     found = Examples(tuple(datasets), tuple(items))
     if not found.boxes:
         named = ", ".join(str(source.path) for source in sources) or "no dataset"
@@ -137,7 +161,9 @@ def load_examples(sources: Sequence[Source], root: Path, names: Sequence[str], f
     return found
 
 
-def _example(frame: Frame, folder: Path, names: Sequence[str], masks: Path | None) -> Example:
+def _example(
+    frame: Frame, folder: Path, names: Sequence[str], masks: Path | None, earlier: Sequence[str]
+) -> Example:
     kept = [
         (thing, number)
         for number, thing in enumerate(frame.things, 1)
@@ -151,6 +177,7 @@ def _example(frame: Frame, folder: Path, names: Sequence[str], masks: Path | Non
         np.array(rest, np.float32).reshape(-1, 4),
         np.array([number for _, number in kept], np.int64),
         None if masks is None else masks / f"{frame.name}.png",
+        tuple(folder / name for name in earlier),
     )
 
 
@@ -227,15 +254,27 @@ class Batches:
         crop = _random_crop(example, pixels.shape[:2], self._size, rng)
         light, contrast = rng.normal(0, 12), float(np.exp(rng.normal(0, 0.15)))
         pan = rng.normal(0, _PAN_PX) * crop[2:]
+        filmed = len(example.earlier) >= self._frames - 1
         views = []
         for frame in range(self._frames):
-            moved = np.array(crop[:2]) + np.rint((self._frames - 1 - frame) * _FRAMES_APART * pan)
+            before = self._frames - 1 - frame
+            moved = np.array(crop[:2]) + (0 if filmed else np.rint(before * _FRAMES_APART * pan))
             left, top = moved.clip(0, np.array(pixels.shape[1::-1]) - crop[2:]).astype(int)
             part = (int(left), int(top), *crop[2:])
-            picture, truth = _view(pixels, example, instances, part, self._size, flip)
+            seen = _read(example.earlier[before - 1]) if filmed and before else pixels
+            picture, truth = _view(seen, example, instances, part, self._size, flip)
+            if filmed and before:
+                truth = _unknown(self._size)
             lit = (picture.astype(np.float32) - 128) * contrast + 128 + light
             views.append((lit.clip(0, 255).astype(np.uint8), truth))
         return views
+
+
+def _unknown(size: tuple[int, int]) -> Truth:
+    """Return the truth of a picture without labels: no place in it, nor around it, is background."""
+    height, width = size
+    everywhere = torch.tensor([[-width, -height, 2 * width, 2 * height]], dtype=torch.float32)
+    return Truth(torch.zeros(0, 4), torch.zeros(0, dtype=torch.long), everywhere)
 
 
 def whole_view(example: Example, size: tuple[int, int]) -> tuple[Picture, View, Truth]:

@@ -1,8 +1,8 @@
 """The held-out tasks: pictures with a target per place, and how a prediction is scored.
 
-No loss of the core's training knows of them: it sees people and balls, never kits or roles, and no volleyball
-player. Pictures to learn from are of the train split, those to score on of the report split. The volleyball
-players are all of one clip: its last third is scored.
+No loss of the core's training knows of them: it sees people and balls, never kits, roles or pitch lines, and
+no volleyball player. Pictures to learn from are of the train split, those to score on of the report split.
+The volleyball players are all of one clip, whose last third is scored; the core has seen its matches' balls.
 """
 
 from __future__ import annotations
@@ -18,20 +18,27 @@ from PIL import Image
 
 from core_network.training.augment import full_view
 from core_network.training.stills import KEPT_WIDTH, Still
+from evaluation.generality.kits import clustered
+from evaluation.generality.lines import line_share
 from task_heads.training.pictures import kit_colours
 
 __all__ = ["Example", "Task", "held_out_tasks"]
 
 Values = NDArray[np.float32]
+Shape = tuple[int, int]
 
 _FOOTBALL, _VOLLEYBALL = "images/football_players_yolo/", "images/volleyball_players_yolo/"
 _BALL, _REFEREE = 0, 3  # class numbers of the football labels
 _CHEST = 0.35  # of a box's height: where its person is read
+_LINE_SHARE = 0.04  # of a cell's area: from here on a line runs through it
 
 
 @dataclass(frozen=True)
 class Example:
-    """Bytes for the core [H, W, 5], places x, y in cells of the feature grid [n, 2], targets there [n, k]."""
+    """Bytes for the core [H, W, PLANES], places x, y in cells of the feature grid [n, 2], targets [n, k].
+
+    Tasks on the same picture share its `planes`.
+    """
 
     planes: NDArray[np.uint8]
     places: Values
@@ -51,39 +58,52 @@ class Task:
     score: Callable[[Values, Values], float]
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A labelled picture as the core is given it; `people` [n, 4] x0 y0 x1 y1 in cells."""
+
+    pixels: NDArray[np.uint8]
+    boxes: Values  # of the people in px of `pixels`
+    referee: NDArray[np.bool_]
+    planes: NDArray[np.uint8]
+    people: Values
+
+    def chests(self) -> Values:
+        x = (self.people[:, 0] + self.people[:, 2]) / 2
+        y = self.people[:, 1] + _CHEST * (self.people[:, 3] - self.people[:, 1])
+        return np.stack([x, y], 1)
+
+
 def held_out_tasks(root: Path, input_height: int, input_width: int) -> list[Task]:
     """Return the tasks that the data folder allows; raises ValueError when it lacks their pictures."""
     shape = (input_height, input_width)
-    learned, scored = (_football(root, split) for split in ("train", "report"))
-    volley = _volleyball(root)
+    learned, scored = (_football(root, split, shape) for split in ("train", "report"))
+    volley = _volleyball(root, shape)
     if not learned or not scored or not volley:
         raise ValueError(f"{root}: expected the football and volleyball players' stills of splits.csv")
     third = len(volley) * 2 // 3
+
+    def task(name: str, measure: str, outputs: int, example: Callable[[_Seen], Example]) -> Task:
+        return Task(
+            name,
+            measure,
+            outputs,
+            [example(one) for one in learned],
+            [example(one) for one in scored],
+            outputs == 1,
+            _ranked if outputs == 1 else _explained,
+        )
+
     return [
-        Task(
-            "kit colour",
-            "R2 of the shirt's RGB",
-            3,
-            [example for still, _ in learned for example in _kits(still, shape, mirrored=True)],
-            [example for still, _ in scored for example in _kits(still, shape, mirrored=False)],
-            False,
-            _explained,
-        ),
-        Task(
-            "referee among people",
-            "average precision",
-            1,
-            [example for still, referee in learned for example in _roles(still, referee, shape, True)],
-            [example for still, referee in scored for example in _roles(still, referee, shape, False)],
-            True,
-            _ranked,
-        ),
+        task("kit colour", "R2 of the kit's RGB", 3, _kits),
+        task("referee among people", "average precision", 1, _roles),
+        task("pitch lines", "average precision of cells", 1, lambda one: _lines(one, shape)),
         Task(
             "volleyball players",
             "average precision of cells",
             1,
-            [example for still in volley[:third] for example in _cells(still, shape, mirrored=True)],
-            [example for still in volley[third:] for example in _cells(still, shape, mirrored=False)],
+            [_cells(one, shape) for one in volley[:third]],
+            [_cells(one, shape) for one in volley[third:]],
             True,
             _ranked,
         ),
@@ -92,9 +112,8 @@ def held_out_tasks(root: Path, input_height: int, input_width: int) -> list[Task
 
 def _rows(path: Path) -> NDArray[np.float64]:
     text = (path.parents[1] / "labels" / f"{path.stem}.txt").read_text()
-    return np.array([line.split()[:5] for line in text.splitlines() if line.strip()], np.float64).reshape(
-        -1, 5
-    )
+    rows = [line.split()[:5] for line in text.splitlines() if line.strip()]
+    return np.array(rows, np.float64).reshape(-1, 5)
 
 
 def _named(root: Path, prefix: str, split: str) -> list[Path]:
@@ -106,69 +125,64 @@ def _named(root: Path, prefix: str, split: str) -> list[Path]:
         )
 
 
-def _still(path: Path, rows: NDArray[np.float64], aspect: float | None = None) -> Still:
+def _seen(path: Path, rows: NDArray[np.float64], shape: Shape, aspect: float | None = None) -> _Seen:
     with Image.open(path) as picture:
         height = round(KEPT_WIDTH / (aspect or picture.width / picture.height))
         pixels = np.asarray(picture.convert("RGB").resize((KEPT_WIDTH, height)))
     size = np.array([KEPT_WIDTH, height])
     centre, half = rows[:, 1:3] * size, rows[:, 3:5] * size / 2
-    return Still(path.name, pixels, np.hstack([centre - half, centre + half]).astype(np.float32), None)
+    boxes = np.hstack([centre - half, centre + half]).astype(np.float32)
+    sample = full_view(Still(path.name, pixels, boxes, None), shape[1], shape[0])
+    assert sample.people is not None and len(sample.people) == len(boxes)
+    people = (sample.people / 8).astype(np.float32)
+    return _Seen(pixels, boxes, rows[:, 0] == _REFEREE, sample.planes, people)
 
 
-def _football(root: Path, split: str) -> list[tuple[Still, NDArray[np.bool_]]]:
-    found = []
-    for path in _named(root, _FOOTBALL, split):
-        rows = _rows(path)
-        people = rows[rows[:, 0] != _BALL]
-        found.append((_still(path, people), people[:, 0] == _REFEREE))
-    return found
+def _football(root: Path, split: str, shape: Shape) -> list[_Seen]:
+    labelled = [(path, _rows(path)) for path in _named(root, _FOOTBALL, split)]
+    return [_seen(path, rows[rows[:, 0] != _BALL], shape) for path, rows in labelled]
 
 
-def _volleyball(root: Path) -> list[Still]:
+def _volleyball(root: Path, shape: Shape) -> list[_Seen]:
     # The export is squeezed to a square; the clip was 16:9.
-    return [_still(path, _rows(path), aspect=16 / 9) for path in _named(root, _VOLLEYBALL, "train")]
+    return [_seen(path, _rows(path), shape, aspect=16 / 9) for path in _named(root, _VOLLEYBALL, "train")]
 
 
-def _seen(still: Still, shape: tuple[int, int], flip: bool) -> tuple[NDArray[np.uint8], Values]:
-    sample = full_view(still, shape[1], shape[0], flip)
-    assert sample.people is not None and still.people is not None
-    assert len(sample.people) == len(still.people)
-    return sample.planes, (sample.people / 8).astype(np.float32)
+def _kits(one: _Seen) -> Example:
+    shirts = kit_colours(one.pixels, one.boxes)[:, :3] / 128 - 1
+    return Example(one.planes, one.chests(), clustered(shirts).astype(np.float32))
 
 
-def _per_person(still: Still, targets: Values, shape: tuple[int, int], mirrored: bool) -> list[Example]:
-    examples = []
-    for flip in (False, True)[: 1 + mirrored]:
-        planes, boxes = _seen(still, shape, flip)
-        x = (boxes[:, 0] + boxes[:, 2]) / 2
-        y = boxes[:, 1] + _CHEST * (boxes[:, 3] - boxes[:, 1])
-        examples.append(Example(planes, np.stack([x, y], 1), targets))
-    return examples
+def _roles(one: _Seen) -> Example:
+    return Example(one.planes, one.chests(), one.referee[:, None].astype(np.float32))
 
 
-def _kits(still: Still, shape: tuple[int, int], *, mirrored: bool) -> list[Example]:
-    assert still.people is not None
-    shirts = kit_colours(still.pixels(), still.people)[:, :3] / 128 - 1
-    return _per_person(still, shirts.astype(np.float32), shape, mirrored)
+def _grid(shape: Shape) -> Values:
+    """Return the centre of every cell [h, w, 2]."""
+    rows, columns = np.mgrid[: shape[0] // 8, : shape[1] // 8]
+    return np.stack([columns, rows], -1).astype(np.float32) + 0.5
 
 
-def _roles(still: Still, referee: NDArray[np.bool_], shape: tuple[int, int], mirrored: bool) -> list[Example]:
-    return _per_person(still, referee[:, None].astype(np.float32), shape, mirrored)
+def _covered(boxes: Values, shape: Shape, share: float) -> NDArray[np.bool_]:
+    """Return the cells [h, w] under the middle `share` of any box."""
+    covered = np.zeros((shape[0] // 8, shape[1] // 8), bool)
+    for x0, y0, x1, y1 in boxes:
+        x, y, w, h = (x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) * share / 2, (y1 - y0) * share / 2
+        covered[max(int(y - h), 0) : int(np.ceil(y + h)), max(int(x - w), 0) : int(np.ceil(x + w))] = True
+    return covered
 
 
-def _cells(still: Still, shape: tuple[int, int], *, mirrored: bool) -> list[Example]:
-    rows, columns = shape[0] // 8, shape[1] // 8
-    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).reshape(-1, 2) + 0.5
-    examples = []
-    for flip in (False, True)[: 1 + mirrored]:
-        planes, boxes = _seen(still, shape, flip)
-        target = np.zeros((rows, columns), np.float32)
-        for x0, y0, x1, y1 in boxes:
-            # The middle half of a person: a cell there is one of hers.
-            x, y, w, h = (x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) / 4, (y1 - y0) / 4
-            target[max(int(y - h), 0) : int(np.ceil(y + h)), max(int(x - w), 0) : int(np.ceil(x + w))] = 1
-        examples.append(Example(planes, grid.astype(np.float32), target.reshape(-1, 1)))
-    return examples
+def _lines(one: _Seen, shape: Shape) -> Example:
+    # White shirts and boots are no lines, and nobody knows what lies behind a person.
+    known = ~_covered(one.people, shape, 1.3)
+    target = line_share(one.pixels, shape[0] // 8, shape[1] // 8) >= _LINE_SHARE
+    return Example(one.planes, _grid(shape)[known], target[known][:, None].astype(np.float32))
+
+
+def _cells(one: _Seen, shape: Shape) -> Example:
+    # The middle half of a person: a cell there is one of hers.
+    target = _covered(one.people, shape, 0.5)
+    return Example(one.planes, _grid(shape).reshape(-1, 2), target.reshape(-1, 1).astype(np.float32))
 
 
 def _explained(predicted: Values, wanted: Values) -> float:

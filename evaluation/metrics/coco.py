@@ -16,7 +16,10 @@ from evaluation.datasets.types import Dataset, Frame
 from evaluation.metrics.bootstrap import Interval, weighted_interval
 from evaluation.metrics.coco_matching import MAX_DETECTIONS, match_label, weighted_precision
 
-__all__ = ["Averages", "CocoScore", "average_precision"]
+__all__ = ["Averages", "CocoScore", "Evaluator", "Regions", "average_precision"]
+
+Regions = Sequence[Sequence[Any]]
+"""Of each frame the pixels of each of its things, or predictions, as the library's run lengths."""
 
 _MIN_CLIPS = 8
 """From this many clips on, clips are resampled rather than their frames."""
@@ -92,7 +95,7 @@ def average_precision(dataset: Dataset, predictions: Predictions, *, rounds: int
             clip_of.append(number)
     known = set(dataset.labels)
     unknown = sum(one.label not in known for some in found for one in some)
-    evaluator = _Evaluator(dataset.labels, frames, found)
+    evaluator = Evaluator(dataset.labels, frames, found)
     per_clip = {
         clip.name: evaluator.averages([i for i, owner in enumerate(clip_of) if owner == number])
         for number, clip in enumerate(dataset.clips)
@@ -111,27 +114,40 @@ def average_precision(dataset: Dataset, predictions: Predictions, *, rounds: int
     )
 
 
-class _Evaluator:
+class Evaluator:
     """Truth and predictions in the library's tables; pictures are numbered from 1, and so are labels."""
 
     def __init__(
-        self, labels: Sequence[str], frames: Sequence[Frame], found: Sequence[Sequence[Prediction]]
+        self,
+        labels: Sequence[str],
+        frames: Sequence[Frame],
+        found: Sequence[Sequence[Prediction]],
+        regions: tuple[Regions, Regions] | None = None,
     ) -> None:
-        self._labels = list(labels)
+        """Compare boxes or, with `regions` of all things and all predictions, pixels."""
+        self._labels, self._kind = list(labels), "bbox" if regions is None else "segm"
         number = {label: index for index, label in enumerate(labels, 1)}
         tables: dict[str, Any] = {
             "images": [{"id": index, "width": 1, "height": 1} for index in range(1, len(frames) + 1)],
             "categories": [{"id": index, "name": label} for label, index in number.items()],
         }
+
+        def shape(side: int, image: int, position: int) -> dict[str, Any]:
+            return {} if regions is None else {"segmentation": regions[side][image - 1][position]}
+
         truths = [
-            _annotation(image, number[thing.label], thing.box, iscrowd=int(thing.ignore))
+            _annotation(
+                image, number[thing.label], thing.box, iscrowd=int(thing.ignore), **shape(0, image, position)
+            )
             for image, frame in enumerate(frames, 1)
-            for thing in frame.things
+            for position, thing in enumerate(frame.things)
         ]
         guesses = [
-            _annotation(image, number[one.label], one.box, iscrowd=0, score=one.score)
+            _annotation(
+                image, number[one.label], one.box, iscrowd=0, score=one.score, **shape(1, image, position)
+            )
             for image, some in enumerate(found, 1)
-            for one in some
+            for position, one in enumerate(some)
             if one.label in number
         ]
         self._truth = COCO({**tables, "annotations": _numbered(truths)})
@@ -152,7 +168,7 @@ class _Evaluator:
         return {label: self._read(self._whole, None, index) for index, label in enumerate(self._labels)}
 
     def _evaluate(self, images: list[int] | None) -> dict[str, Any]:
-        evaluation = COCOeval_faster(self._truth, self._guess, "bbox")
+        evaluation = COCOeval_faster(self._truth, self._guess, self._kind)
         if images is not None:
             evaluation.params.imgIds = images
         evaluation.params.maxDets = [1, 10, MAX_DETECTIONS]
@@ -189,7 +205,7 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(there.mean()) if there.size else math.nan
 
 
-def _annotation(image: int, category: int, box: tuple[float, ...], **more: float) -> dict[str, Any]:
+def _annotation(image: int, category: int, box: tuple[float, ...], **more: Any) -> dict[str, Any]:
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0
     return {

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-__all__ = ["Candidate", "CutError", "Parts", "candidates", "cut", "exposed", "subgraph"]
+__all__ = ["Candidate", "CutError", "Parts", "candidates", "cut", "exposed", "narrowest_map", "subgraph"]
 
 _LISTED = 8
 
@@ -155,6 +155,17 @@ def candidates(model: ModelProto) -> list[Candidate]:
             if name in values and _is_float(values[name]):
                 found.setdefault(name, Candidate(name, _shape(values[name])))
     return list(found.values())
+
+
+def narrowest_map(model: ModelProto) -> Candidate:
+    """Return the map [1, C, h, w] of fewest numbers that alone separates the graph, the last of equals.
+
+    Raises CutError where no map does.
+    """
+    maps = [one for one in candidates(model) if len(one.shape) == 4 and min(one.shape) > 0]
+    if not maps:
+        raise CutError("expected a map [1, C, h, w] that separates the graph, there is none")
+    return min(reversed(maps), key=lambda one: one.elements)
 
 
 def _is_float(value: ValueInfoProto) -> bool:

@@ -1,7 +1,7 @@
 """What a whole network must be, so that these tools can run any of them; the graph itself says it.
 
     image    uint8 [1, H, W, 3]     RGB, letterboxed by `core_network.prepare`
-    planes   uint8 [1, H, W, 5]     instead of image: with the motion of `core_network.motion.with_motion`
+    planes   uint8 [1, H, W, 6]     instead of image: with the motion of `core_network.motion.with_motion`
     view     float32 [6]            optional: `View.as_array`
       -> detections float32 [N, K]  columns by name; x0 y0 x1 y1 in 0..1 of the picture
       -> masks [N, h, w]            optional: a number per place of the whole input, inside at 0.5 and more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,16 @@ from evaluation.split.masks import MASKS, instance_map, write_instances
 from evaluation.split.session import Arrays, Session
 from evaluation.split.storage import Picture, Store
 
-__all__ = ["LEAST_SCORE", "Outcome", "SplitOutcome", "infer", "run_first", "run_second"]
+__all__ = [
+    "LEAST_SCORE",
+    "Outcome",
+    "Seen",
+    "SplitOutcome",
+    "infer",
+    "run_first",
+    "run_second",
+    "run_split",
+]
 
 LEAST_SCORE = 0.01
 """Detections below this are left out: they cost time and change no AP."""
@@ -161,6 +170,37 @@ def run_second(
             write_predictions(output / PREDICTIONS, clip.name, name, _predictions(found))
             outcome.predictions += len(found.labels)
     outcome.unpack_ms, outcome.second_ms = _median(unpacking), _median(times)
+
+
+def run_split(
+    first: Session,
+    second: Session,
+    detector: Detector,
+    tensors: tuple[str, ...],
+    stores: Mapping[str, tuple[Store, Path]],
+    clip: Clip,
+    *,
+    least_score: float = LEAST_SCORE,
+    seen: Seen = lambda: None,
+) -> dict[str, SplitOutcome]:
+    """Run part 1 once for each picture and part 2 for what each store makes of it.
+
+    `stores`: name -> the store and where its predictions go; nothing else is written.
+    """
+    outcomes = {name: SplitOutcome(clip.name) for name in stores}
+    for number, (frame, feeds, view, fresh) in enumerate(_fed(clip, first)):
+        kept = {name: value for name, value in first.run(feeds).items() if name in tensors}
+        for name, (store, output) in stores.items():
+            content = store.pack(kept, Picture(number, view, fresh))
+            arrived, seen_as = store.unpack(content, f"{clip.name}/{frame.name}")
+            outcomes[name].bytes_per_image.append(len(content))
+            outputs = second.run({**arrived, "view": seen_as.as_array()})
+            seen()
+            if frame.labelled:
+                found = detections_of(detector, _table(outputs), seen_as, least_score)
+                write_predictions(output, clip.name, frame.name, _predictions(found))
+                outcomes[name].predictions += len(found.labels)
+    return outcomes
 
 
 def _fed(clip: Clip, session: Session) -> Iterator[tuple[Frame, Arrays, View, bool]]:

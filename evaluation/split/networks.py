@@ -16,6 +16,7 @@ import onnx
 from onnx import ModelProto, numpy_helper
 
 from core_network.catalogue import Core, default_core
+from core_network.motion import PLANES
 from evaluation.split.cutting import subgraph
 from evaluation.split.detector import UNROUNDED, Detector, DetectorError, write_detector
 from task_heads.manifest import BoxesDraw, HeadError, Manifest, load_manifest
@@ -144,23 +145,26 @@ def _core_graph(checkpoint: Path, scratch: Path) -> ModelProto:
 
 
 def _taking_bytes(core: ModelProto) -> ModelProto:
-    """Return the float graph x [1, 5, H, W] in -2..2 as one that takes bytes, `planes` [1, H, W, 5]."""
+    """Return the float graph x [1, 5, H, W] in -2..2 as one that takes bytes, `planes` [1, H, W, 6]."""
     graph = core.graph
     (x,) = graph.input
-    _, count, height, width = (size.dim_value for size in x.type.tensor_type.shape.dim)
+    _, channels, height, width = (size.dim_value for size in x.type.tensor_type.shape.dim)
     steps = [
         onnx.helper.make_node("Cast", ["planes"], ["levels"], to=onnx.TensorProto.FLOAT),
         onnx.helper.make_node("Transpose", ["levels"], ["channels_first"], perm=[0, 3, 1, 2]),
-        onnx.helper.make_node("Div", ["channels_first", "byte_scale"], ["scaled"]),
+        onnx.helper.make_node("Slice", ["channels_first", "first", "channels", "axis"], ["seen"]),
+        onnx.helper.make_node("Div", ["seen", "byte_scale"], ["scaled"]),
         onnx.helper.make_node("Sub", ["scaled", "byte_zero"], [x.name]),
     ]
     for position, node in enumerate(steps):
         graph.node.insert(position, node)
     for name, value in (("byte_scale", 64.0), ("byte_zero", 2.0)):
         graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), name))
+    for name, place in (("first", 0), ("channels", channels), ("axis", 1)):
+        graph.initializer.append(numpy_helper.from_array(np.array([place], np.int64), name))
     del graph.input[:]
     graph.input.append(
-        onnx.helper.make_tensor_value_info("planes", onnx.TensorProto.UINT8, (1, height, width, count))
+        onnx.helper.make_tensor_value_info("planes", onnx.TensorProto.UINT8, (1, height, width, PLANES))
     )
     onnx.checker.check_model(core)
     return core

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,33 +13,47 @@ from onnx import ModelProto
 from core_network.catalogue import Core
 from evaluation.datasets.open import open_dataset
 from evaluation.datasets.predictions import Predictions, load_predictions, relabel
-from evaluation.datasets.types import Clip, Dataset, DatasetError
+from evaluation.datasets.types import Clip, Dataset, DatasetError, only
 from evaluation.metrics.coco import CocoScore, average_precision
 from evaluation.models.running import Running, measure_running
 from evaluation.split.convert import write_parts
-from evaluation.split.detector import Detector, DetectorError, read_detector
+from evaluation.split.detector import Detector, DetectorError
 from evaluation.split.inference import PREDICTIONS, SplitOutcome, infer, run_first, run_second
 from evaluation.split.session import Session
 from evaluation.split.storage import store_named
 
-__all__ = ["PERSON", "WHOLE", "SeedTable", "Row", "Variant", "our_data", "people_only", "seed_table"]
+__all__ = [
+    "PERSON",
+    "WHOLE",
+    "SeedTable",
+    "Row",
+    "Variant",
+    "our_balls",
+    "our_data",
+    "people_only",
+    "seed_table",
+    "stored_predictions",
+]
 
 PERSON, WHOLE = "person", "whole"
 _STILLS = Path("images/football_players_yolo")
-_STILL_CLASSES = ("ball", "goalkeeper", "player", "referee")
+_BALL = "ball"
+_STILL_CLASSES = (_BALL, "goalkeeper", "player", "referee")
 _LABELS, _VIDEO = Path("labels/football_zak_soccer"), Path("video/football_zak_soccer")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One variant on one clip; bytes and times are None where there is none (the whole has no parts)."""
+    """One variant on one clip; bytes and times are None where there is none (the whole has no parts, and a
+    rival that runs on several threads has its time elsewhere).
+    """
 
     clip: str
     images: int
     ap50: float
     ap: float
     bytes_per_image: float | None
-    first_ms: float
+    first_ms: float | None
     second_ms: float | None
 
 
@@ -92,7 +106,14 @@ def our_data(root: Path) -> list[Dataset]:
     return [people_only(dataset) for dataset in datasets]
 
 
-def people_only(dataset: Dataset, besides: Sequence[str] = ("ball",)) -> Dataset:
+def our_balls(root: Path) -> Dataset | None:
+    """Return the same stills with their balls alone; None where they are not there."""
+    if not (root / _STILLS).is_dir():
+        return None
+    return only(open_dataset("yolo", root / _STILLS, labels=_STILL_CLASSES, split="report"), (_BALL,))
+
+
+def people_only(dataset: Dataset, besides: Sequence[str] = (_BALL,)) -> Dataset:
     """Return the dataset without the labels `besides`, all others as PERSON."""
     clips = tuple(
         replace(
@@ -119,11 +140,10 @@ def seed_table(
     datasets: Sequence[Dataset],
     stores: Sequence[str],
     *,
-    rivals: Mapping[str, Path] | None = None,
     tick: Callable[[], None] = lambda: None,
     runs: int = 10,
 ) -> SeedTable:
-    """Run the whole, each split and the `rivals` (name -> graph) over every dataset and score them.
+    """Run the whole and each split over every dataset and score them.
 
     `tick` is called once for each run of a graph on a picture. Raises CutError, DetectorError, DatasetError.
     """
@@ -137,11 +157,10 @@ def seed_table(
         folder = Path(scratch)
         _, paths = write_parts(model, [tensor], folder)
         whole, first, second = map(Session, paths)
-        others = {name: Session(path) for name, path in (rivals or {}).items()}
         for dataset in datasets:
             results = _whole(whole, detector, dataset, folder / WHOLE / dataset.name, tick)
             variants.append(results)
-            expected = _predictions(folder / WHOLE / dataset.name, dataset, detector)
+            expected = stored_predictions(folder / WHOLE / dataset.name, dataset, detector)
             for name in stores:
                 output = folder / name / dataset.name
                 outcomes = []
@@ -150,12 +169,8 @@ def seed_table(
                     outcome = run_first(first, (tensor,), store, clip, output, tick)
                     run_second(second, detector, store, clip, output, outcome, seen=tick)
                     outcomes.append(outcome)
-                found = _predictions(output / PREDICTIONS, dataset, detector)
+                found = stored_predictions(output / PREDICTIONS, dataset, detector)
                 variants.append(_split(dataset, name, outcomes, found, found == expected))
-            for name, session in others.items():
-                meaning = read_detector(session.metadata, name)
-                rival = _whole(session, meaning, dataset, folder / "rivals" / name / dataset.name, tick)
-                variants.append(replace(rival, name=name, equals_whole=None))
         running = {
             name: measure_running(path, runs)
             for name, path in zip(("whole", "part 1", "part 2"), paths, strict=True)
@@ -167,7 +182,7 @@ def _whole(
     session: Session, detector: Detector, dataset: Dataset, output: Path, tick: Callable[[], None]
 ) -> Variant:
     outcomes = [infer(session, detector, clip, output, seen=tick) for clip in dataset.clips]
-    score = average_precision(dataset, _predictions(output, dataset, detector))
+    score = average_precision(dataset, stored_predictions(output, dataset, detector))
     rows = [
         _row(clip, score, None, outcome.ms, None)
         for clip, outcome in zip(dataset.clips, outcomes, strict=True)
@@ -191,11 +206,11 @@ def _row(clip: Clip, score: CocoScore, size: float | None, first: float, second:
     return Row(clip.name, len(clip.frames), averages.ap50, averages.ap, size, first, second)
 
 
-def _predictions(folder: Path, dataset: Dataset, detector: Detector) -> Predictions:
-    """Return the stored predictions, whatever people are called in them, as PERSON.
+def stored_predictions(folder: Path, dataset: Dataset, detector: Detector) -> Predictions:
+    """Return what a network wrote for a dataset, whatever people are called in it, as PERSON.
 
-    Labels of other things keep their name, and count for nothing.
+    Labels of other things keep their name.
     """
     loaded = load_predictions(folder, replace(dataset, labels=(*dataset.labels, *detector.labels)))
     people = detector.labels if PERSON not in detector.labels else (PERSON,)
-    return relabel(loaded, {name: PERSON for name in people if "ball" not in name})
+    return relabel(loaded, {name: PERSON for name in people if _BALL not in name})

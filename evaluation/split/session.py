@@ -26,10 +26,10 @@ _TYPES = {"tensor(uint8)": np.uint8, "tensor(int8)": np.int8, "tensor(float)": n
 class Session:
     """A loaded graph; `inputs` and `outputs` map names to shapes, 0 where a size is not fixed."""
 
-    def __init__(self, model: Path | bytes) -> None:
+    def __init__(self, model: Path | bytes, threads: int = 1) -> None:
         """Load a file or its bytes; raises DetectorError when onnxruntime cannot."""
         options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
         where = str(model) if isinstance(model, Path) else "the graph"
         if isinstance(model, Path) and not model.is_file():

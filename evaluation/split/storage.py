@@ -1,4 +1,4 @@
-"""What part 1 leaves for part 2: an NPZ file per picture, or our bitstream at a named rate."""
+"""What part 1 leaves for part 2: an NPZ file per picture, whole or in bytes, or our bitstream at a rate."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from evaluation.split.session import Arrays
 from stream.bitstream import BitstreamDecoder, BitstreamEncoder, BitstreamError, EntropyTables
 from stream.sync import CLOCK_RATE
 
-__all__ = ["STORES", "Bitstream", "Npz", "Picture", "Store", "store_named"]
+__all__ = ["PLAIN_STORES", "STORES", "Bitstream", "Npz", "Npz8", "Picture", "Store", "store_named"]
 
-STORES = ("npz", *RATES)
+PLAIN_STORES = ("npz", "npz8")
+"""Those that store any tensors of any network."""
+STORES = (*PLAIN_STORES, *RATES)
 """Names that `split-infer --store` takes."""
 _FPS = 25
 _VIEW = "view"
@@ -76,6 +78,33 @@ class Npz:
         return tensors, View(x0, y0, width, height, int(source_width), int(source_height))
 
 
+class Npz8(Npz):
+    """Each tensor in bytes, evenly over its range in this picture, in a compressed NPZ file (deflate)."""
+
+    _LEAST, _STEP = ".least", ".step"
+
+    def pack(self, tensors: Arrays, picture: Picture) -> bytes:
+        """Return the file's bytes; the least value and the step of each tensor are part of them."""
+        stored: Arrays = {}
+        for name, values in tensors.items():
+            least = np.float32(values.min(initial=np.inf)) if values.size else np.float32(0)
+            step = np.float32(max((values.max(initial=-np.inf) - least) / 255, 1e-12))
+            stored[name] = np.rint((values - least) / step).clip(0, 255).astype(np.uint8)
+            stored[name + self._LEAST], stored[name + self._STEP] = np.array(least), np.array(step)
+        return super().pack(stored, picture)
+
+    def unpack(self, content: bytes, source: str) -> tuple[Arrays, View]:
+        """Read what `pack` wrote, float32."""
+        stored, view = super().unpack(content, source)
+        names = [name for name in stored if not name.endswith((self._LEAST, self._STEP))]
+        try:
+            return {
+                name: stored[name] * stored[name + self._STEP] + stored[name + self._LEAST] for name in names
+            }, view
+        except KeyError as error:
+            raise DetectorError(f"{source}: expected the range of each tensor, {error} is missing") from error
+
+
 class Bitstream:
     """The latent as it is sent: quantised at a rate, key and delta frames, entropy coded.
 
@@ -116,8 +145,8 @@ class Bitstream:
 
 def store_named(name: str, detector: Detector, tensors: Sequence[str], core: Core) -> Store:
     """Return the store of this name for the tensors of a cut; raises DetectorError where it does not fit."""
-    if name == "npz":
-        return Npz()
+    if name in PLAIN_STORES:
+        return Npz() if name == "npz" else Npz8()
     if name not in RATES:
         raise DetectorError(f"expected one of the stores {', '.join(STORES)}, got {name}")
     if list(tensors) != [detector.latent]:

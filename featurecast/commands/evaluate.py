@@ -13,7 +13,7 @@ from featurecast.refusal import refuse
 __all__ = ["SUBCOMMANDS", "configure", "run"]
 
 SUBCOMMANDS = {
-    "core": "people and ball on football stills of matches never seen",
+    "core": "everything a core network is held against, as one table",
     "generality": "what heads can learn from the features of tasks the core never knew",
     "map": "COCO AP of stored predictions, and the 5G-MAG framework's per-frame score",
     "track": "our tracking head against other trackers on the same detections",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from core_network.catalogue import default_core
 from featurecast.refusal import Refusal, refuse
-from task_heads.conformance import BrowserRuntime, check_head
+from task_heads.browser_runtime import BrowserRuntime
+from task_heads.conformance import check_head
 from task_heads.dataset import DatasetError
 from task_heads.manifest import (
     MANIFEST_FILE,

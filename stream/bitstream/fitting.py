@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,12 @@ from stream.bitstream.grid import grid_of
 from stream.bitstream.rans import TOTAL
 from stream.bitstream.tables import EntropyTables, alphabet
 
-__all__ = ["fit_tables"]
+__all__ = ["CLUSTERS", "fit_tables"]
 
 _INTERVAL = 10
 """Key interval that deltas are fitted for."""
-_CLUSTERS = {Kind.BLOCK: 24, Kind.GROUP: 128, Kind.VALUE: 96}
+CLUSTERS = {Kind.BLOCK: 24, Kind.GROUP: 128, Kind.VALUE: 96}
+"""The most tables of each kind."""
 _ROUNDS = 25
 _COARSE_WEIGHT = 6.0
 """Symbols' worth of belief in what all contexts of the same coarse context have seen."""
@@ -27,12 +28,16 @@ _KIND_WEIGHT = 1.0
 Table = NDArray[np.float64]
 
 
-def fit_tables(sequences: Iterable[tuple[str, NDArray[np.int8]]], spec: FeatureSpec) -> EntropyTables:
+def fit_tables(
+    sequences: Iterable[tuple[str, NDArray[np.int8]]],
+    spec: FeatureSpec,
+    clusters: Mapping[Kind, int] = CLUSTERS,
+) -> EntropyTables:
     """Return tables fitted to (rate, symbols int8 [T, C, H, W]) of successive frames; T may be 1 (stills).
 
     Every frame is counted as a key, and those that follow it within its key interval as deltas. One set of
-    tables serves all rates: give each rate its share of the sequences. Raises ValueError when there is
-    nothing to fit to.
+    tables serves all rates: give each rate its share of the sequences. `clusters` is the most tables of each
+    kind. Raises ValueError when there is nothing to fit to.
     """
     counts = {key: _empty(spec, key=key) for key in (True, False)}
     frames = 0
@@ -52,15 +57,15 @@ def fit_tables(sequences: Iterable[tuple[str, NDArray[np.int8]]], spec: FeatureS
     if not frames:
         raise ValueError("entropy tables: expected at least one frame to fit to, got none")
     frequencies: list[NDArray[np.uint16]] = []
-    clusters: dict[bool, list[NDArray[np.uint8]]] = {True: [], False: []}
+    members: dict[bool, list[NDArray[np.uint8]]] = {True: [], False: []}
     for kind in Kind:
         smoothed = [_smoothed(counts[key][kind]) for key in (True, False)]
-        centres, assigned = _cluster(np.concatenate(smoothed), _CLUSTERS[kind])
+        centres, assigned = _cluster(np.concatenate(smoothed), clusters[kind])
         frequencies.append(np.stack([_quantised(row) for row in centres]))
-        clusters[True].append(assigned[: len(smoothed[0])].astype(np.uint8))
-        clusters[False].append(assigned[len(smoothed[0]) :].astype(np.uint8))
+        members[True].append(assigned[: len(smoothed[0])].astype(np.uint8))
+        members[False].append(assigned[len(smoothed[0]) :].astype(np.uint8))
     return EntropyTables(
-        spec.shape[0], spec.symbol_max, tuple(frequencies), tuple(clusters[True]), tuple(clusters[False])
+        spec.shape[0], spec.symbol_max, tuple(frequencies), tuple(members[True]), tuple(members[False])
     )
 
 

@@ -26,6 +26,9 @@ class Tuning:
 
     low_share: float = 0.6
     """Candidates from this share on may continue a hypothesis."""
+    weak_share: float = 0.3
+    weak_hits: float = 4.0
+    """A path of so many sightings is continued even by candidates from this lower share on."""
     birth_share: float = 0.5
     measure_px: float = 0.8
     accelerate: float = 550.0
@@ -33,12 +36,12 @@ class Tuning:
     """Widens the gate, not the filter: a kick must be followed, a rolling ball's speed must stay smooth
     (px/s)."""
     gate: float = 9.0
-    memory_seconds: float = 0.4
+    memory_seconds: float = 0.25
     """Evidence is the highest score of late, forgotten at this rate: clutter scores low but steadily, a ball
     high but not always, so that a mean would take the clutter."""
     rest_seconds: float = 0.7
     rest_px: float = 6.0
-    moving: float = 1.0
+    moving: float = 1.5
     """What moved this far in about this time is more likely the ball: marks and shoes of people who stand
     do not move. Evidence grows by this share."""
     keep: float = 0.3
@@ -57,8 +60,8 @@ class Tuning:
 @dataclass(frozen=True)
 class Sight:
     """The ball on one frame, [1] each: place x y and speed vx vy (px, px/s), evidence and hits; `seen`,
-    `guess` (not seen, its place is a prediction) and `start` (not the thing that was shown before) are 0 or
-    1."""
+    `sure` (seen, and not weakly), `guess` (not seen, its place is a prediction) and `start` (not the thing
+    that was shown before) are 0 or 1."""
 
     x: Tensor
     y: Tensor
@@ -67,6 +70,7 @@ class Sight:
     score: Tensor
     hits: Tensor
     seen: Tensor
+    sure: Tensor
     guess: Tensor
     start: Tensor
 
@@ -120,7 +124,8 @@ class Follower(nn.Module):
         dx, dy = rows[0:1] - x, rows[1:2] - y
         kick = t.kick * dt
         far = (dx * dx + dy * dy) / (p00 + 9.0 + kick * kick)
-        fit = (far < t.gate).float() * (score >= threshold * t.low_share).float() * active
+        share = t.low_share + (t.weak_share - t.low_share) * (hits >= t.weak_hits).float()
+        fit = (far < t.gate).float() * (score >= threshold * share).float() * active
         pairs = _paired(torch.exp(-0.12 * far) * score * fit * self.unequal, 4)
         hit = pairs.amax(1, keepdim=True)
         z = pairs @ at
@@ -169,6 +174,8 @@ class Follower(nn.Module):
         # Evidence decides what is followed; it goes on through a gap as long as nothing better is there.
         followed = ((worth == best) & (worth > 0)).float() * torch.maximum(good, shown)
         one = (followed * values).sum(0)
+        now = z[:, 2:3] * (1 - birth) + b[:, 2:3]
+        sure = ((followed * now).sum(0) >= threshold * t.low_share).float()
         exists = followed.sum(0)
         seen = exists * (one[9:10] <= 0).float() * torch.maximum(good[0], first)
         guess = exists * (one[9:10] > 0).float() * (one[9:10] <= t.guess_seconds).float()
@@ -178,5 +185,7 @@ class Follower(nn.Module):
         goes_on = torch.maximum((followed * shown).sum(0), before[3:4] * (away <= reach * reach).float())
         start = exists * (1 - goes_on)
         slots = torch.cat([values, followed], 1)
-        sight = Sight(one[0:1], one[1:2], one[2:3], one[3:4], one[7:8], one[8:9], seen, guess, start)
+        sight = Sight(
+            one[0:1], one[1:2], one[2:3], one[3:4], one[7:8], one[8:9], seen, seen * sure, guess, start
+        )
         return sight, slots

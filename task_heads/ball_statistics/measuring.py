@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from task_heads.ball_statistics.following import Sight
 
-__all__ = ["MEMORY", "STATS", "Measures", "Meter", "People"]
+__all__ = ["CONTACT_VALUES", "MEMORY", "STATS", "Measures", "Meter", "People"]
 
 STATS = (
     "visible", "ball_x", "ball_y", "confidence", "speed", "moving", "unseen", "ever", "share", "timed",
@@ -29,10 +29,13 @@ STATS = (
 MEMORY = (
     "ever", "visible_s", "total_s", "unseen", "camera_x", "camera_y", "height", "slope", "since_change",
     "since_move", "turns", "touches", "hits", "bounces", "in_play", "holder", "team", "since_contact",
-    "hidden", "rival", "rival_s", "first_s", "second_s", "first_passes", "second_passes", "first_turnovers",
+    "hidden", "first_s", "second_s", "first_passes", "second_passes", "first_turnovers",
     "second_turnovers", "peopled", "jump", "turned", "sprang", "struck",
 )  # fmt: skip
 """What is remembered between frames; all 0 after a reset."""
+
+CONTACT_VALUES = 3
+"""Of each row of people: id, seconds without the ball (1 at most) and seconds with it."""
 
 FOOTBALL, TENNIS, BADMINTON, VOLLEYBALL = 0.0, 1.0, 2.0, 3.0
 """Values of the setting `sport`."""
@@ -55,11 +58,14 @@ class Measures:
     height_px: float = 40.0
     turn_cosine: float = 0.87
     again_s: float = 0.2
-    reach: tuple[float, float, float] = (0.5, 0.3, 0.1)
+    reach: tuple[float, float, float] = (0.45, 0.22, 0.08)
     """Half width and half height of the space at somebody's feet, and its height above the ground, in h."""
     reach_speed: float = 2.5
-    take_s: tuple[float, float] = (0.14, 0.28)
+    take_s: tuple[float, float] = (0.12, 0.2)
     """So long the ball must stay with somebody who gets it: alone there, and in a duel."""
+    apart: float = 4.0
+    apart_s: float = 0.2
+    """Somebody from whom the ball was so far, by squared distance, for so long is a person."""
     alone: float = 3.0
     """Somebody is alone with the ball when others are so many times farther, by squared distance."""
     renamed_s: float = 0.2
@@ -134,15 +140,15 @@ class Meter(nn.Module):
 
     def forward(
         self, sight: Sight, path: Tensor, crowd: dict[str, Tensor], memory: dict[str, Tensor],
-        picture: Tensor, view: Tensor, dt: Tensor, sport: Tensor,
-    ) -> Tensor:  # fmt: skip
-        """Return stats [1, len(STATS)] and change `memory`.
+        contacts: Tensor, picture: Tensor, view: Tensor, dt: Tensor, sport: Tensor,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Return stats [1, len(STATS)] and contacts', and change `memory`.
 
         path [rows, 7]: x y, valid, age, guess, x y without the camera's movement; crowd: from `camera`.
         """
         m = self.measures
         left, top, width, height = torch.split(picture, 1)
-        seen = sight.seen
+        seen, there = sight.seen, torch.maximum(sight.seen, sight.guess)
         memory["ever"] = torch.maximum(memory["ever"], seen)
         memory["visible_s"], memory["total_s"] = memory["visible_s"] + dt * seen, memory["total_s"] + dt
         memory["unseen"] = (memory["unseen"] + dt) * (1 - seen)
@@ -151,18 +157,16 @@ class Meter(nn.Module):
         after_x, after_y, fresh = self._slope(path, -1.0, m.after_s)
         before_x, before_y, earlier = self._slope(path, m.after_s, m.before_s)
         tall, flat, scaled = self._scale(sight, crowd, memory, width, dt)
-        near, who, alone = self._nearest(sight, crowd, memory, (after_x, after_y), fresh)
+        who, contacts, alone = self._nearest(sight, crowd, memory, (after_x, after_y), fresh, contacts, dt)
         self._changes(
             memory, (before_x, before_y), (after_x, after_y), seen * fresh * earlier, tall, sport, dt
         )
-        self._possession(memory, crowd, near, who, alone, sight, dt)
+        self._possession(memory, crowd, who, contacts, alone, sight, dt)
         pace = torch.sqrt(after_x * after_x + after_y * after_y)
         memory["since_move"] = torch.where(
             seen * fresh * (pace > m.move * tall).float() > 0.5, dt * 0, memory["since_move"] + dt
         )
-        going = (
-            (memory["since_move"] <= m.rest_s).float() * (memory["unseen"] <= 0.5).float() * memory["ever"]
-        )
+        going = (memory["since_move"] <= m.rest_s).float() * there
         memory["in_play"] = memory["in_play"] + dt * going
 
         moving = seen * (sight.hits >= m.speed_hits).float()
@@ -173,8 +177,8 @@ class Meter(nn.Module):
         owned_s = first_s + second_s
         football = (sport < 0.5).float()
         peopled = memory["peopled"] * football
-        held = football * self._held(memory)
-        owned = football * self._owned(memory)
+        held = football * self._held(memory) * there
+        owned = football * self._owned(memory) * there
         shared = football * (owned_s > 0).float()
         rally = (1 - football) * memory["ever"]
         bouncy = rally * ((sport - BADMINTON).abs() > 0.5).float()
@@ -202,7 +206,8 @@ class Meter(nn.Module):
             "rally": rally,
             "bouncy": bouncy,
         }
-        return torch.cat([values[name] if name in values else memory[name] for name in STATS])[None]
+        stats = torch.cat([values[name] if name in values else memory[name] for name in STATS])[None]
+        return stats, contacts
 
     def _scale(
         self, sight: Sight, crowd: dict[str, Tensor], memory: dict[str, Tensor], across: Tensor, dt: Tensor
@@ -235,26 +240,34 @@ class Meter(nn.Module):
 
     def _nearest(
         self, sight: Sight, crowd: dict[str, Tensor], memory: dict[str, Tensor],
-        speed: tuple[Tensor, Tensor], fresh: Tensor,
+        speed: tuple[Tensor, Tensor], fresh: Tensor, contacts: Tensor, dt: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """Return 1 where somebody has the ball at the feet, the one-hot column [people, 1] of who it is,
-        and 1 where nobody else is near."""
+        """Return the one-hot column [people, 1] of who has the ball at the feet (all 0: nobody), contacts'
+        [people, CONTACT_VALUES], and 1 where nobody else is near."""
         m = self.measures
         across, up, above = m.reach
-        tall = crowd["tall"]
+        tall, valid, seen = crowd["tall"], crowd["valid"], sight.sure
+        number, apart, with_ball = torch.split(contacts, 1, 1)
+        known = (crowd["id"] == number).float() * valid
         dx = (sight.x - crowd["x"]) / (across * tall)
         dy = ((sight.y - crowd["foot"]) / tall + above) / up
-        distance = dx * dx + dy * dy + 1e3 * (1 - crowd["valid"])
+        distance = dx * dx + dy * dy
+        # A ball that rolls or flies may be taken for a person: whoever was never without it is the ball.
+        away = (distance > m.apart).float() * valid * seen
+        apart = (apart * known + dt * away).clamp(max=1.0)
+        able = (apart >= m.apart_s).float() * valid
         # A ball that flies past is not at anybody's feet; who has it keeps it in a duel.
         off_x, off_y = speed[0] + crowd["pan_x"] - crowd["vx"], speed[1] + crowd["pan_y"] - crowd["vy"]
         quick = (off_x * off_x + off_y * off_y > (m.reach_speed * tall) ** 2).float() * fresh
         is_holder = (crowd["id"] == memory["holder"]).float()
-        distance = distance * (1 - 0.4 * is_holder) + 1e3 * quick
+        distance = distance * (1 - 0.4 * is_holder) + 1e3 * quick + 1e3 * (1 - able)
         least = distance.amin(0, keepdim=True)
         nearest = (distance == least).float()
-        who = nearest * (torch.cumsum(nearest, 0) < 1.5).float()
+        who = nearest * (torch.cumsum(nearest, 0) < 1.5).float() * (least < 1.0).float() * seen
         second = (distance + 1e3 * who).amin(0)
-        return (least[0] < 1.0).float() * sight.seen, who, (second > m.alone * least[0]).float()
+        alone = (second > m.alone * least[0]).float()
+        with_ball = (with_ball * known + dt * (who - (1 - who) * seen)).clamp(0.0, 1.0)
+        return who, torch.cat([crowd["id"] * valid, apart, with_ball], 1), alone
 
     def _changes(
         self, memory: dict[str, Tensor], before: tuple[Tensor, Tensor], after: tuple[Tensor, Tensor],
@@ -287,23 +300,20 @@ class Meter(nn.Module):
         memory["jump"] = jump
 
     def _possession(
-        self, memory: dict[str, Tensor], crowd: dict[str, Tensor], near: Tensor, who: Tensor,
+        self, memory: dict[str, Tensor], crowd: dict[str, Tensor], who: Tensor, contacts: Tensor,
         alone: Tensor, sight: Sight, dt: Tensor,
     ) -> None:  # fmt: skip
         """Decide who has the ball, and count passes and lost balls by team."""
         m = self.measures
         memory["peopled"] = torch.maximum(memory["peopled"], crowd["valid"].amax(0))
+        near = who.sum(0)
         here = (who * crowd["id"]).sum(0)
         team = (who * crowd["team"]).sum(0)
+        held_s = (who * contacts[:, 2:3]).sum(0)
         holder = memory["holder"]
         same = near * (here == holder).float()
         rival = near * (1 - same)
-        goes_on = rival * (here == memory["rival"]).float()
-        memory["rival_s"] = torch.where(
-            rival > 0.5, (memory["rival_s"] + dt) * goes_on, (memory["rival_s"] - dt).clamp(min=0.0)
-        )
-        memory["rival"] = torch.where(rival > 0.5, here, memory["rival"])
-        takes = rival * (memory["rival_s"] >= m.take_s[1] + (m.take_s[0] - m.take_s[1]) * alone).float()
+        takes = rival * (held_s >= m.take_s[1] + (m.take_s[0] - m.take_s[1]) * alone).float()
         had = (holder > 0.5).float()
         still_there = ((crowd["id"] == holder).float() * crowd["valid"]).amax(0)
         # Somebody who gets a new number at the ball has not passed it to anybody.
@@ -319,7 +329,7 @@ class Meter(nn.Module):
         contact = torch.maximum(same, takes)
         again = same * (memory["since_contact"] > m.spell_s).float()
         memory["touches"] = memory["touches"] + torch.maximum(takes, again)
-        owned = self._owned(memory)
+        owned = self._owned(memory) * torch.maximum(sight.seen, sight.guess)
         memory["first_s"] = memory["first_s"] + dt * owned * by_first
         memory["second_s"] = memory["second_s"] + dt * owned * (1 - by_first)
         memory["holder"] = torch.where(takes > 0.5, here, holder)
@@ -331,11 +341,11 @@ class Meter(nn.Module):
     def _held(self, memory: dict[str, Tensor]) -> Tensor:
         """Return 1 while somebody has had the ball at the feet a moment ago."""
         m = self.measures
-        recent = torch.maximum(memory["since_contact"], memory["unseen"]) <= m.contact_s
-        return recent.float() * (memory["holder"] > 0.5).float()
+        recent = (memory["since_contact"] <= m.contact_s).float()
+        return recent * (memory["holder"] > 0.5).float()
 
     def _owned(self, memory: dict[str, Tensor]) -> Tensor:
         """Return 1 while a team has the ball: from a player's taking it until it was gone for too long."""
         m = self.measures
-        recent = (memory["since_contact"] <= m.carry_s).float() * (memory["unseen"] <= m.contact_s).float()
+        recent = (memory["since_contact"] <= m.carry_s).float()
         return recent * (memory["holder"] > 0.5).float() * (memory["team"] >= 0).float()

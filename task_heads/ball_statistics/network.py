@@ -13,14 +13,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from task_heads.ball_statistics.following import SLOT_VALUES, SLOTS, Follower, Sight, Tuning
-from task_heads.ball_statistics.measuring import MEMORY, STATS, Measures, Meter, People
+from task_heads.ball_statistics.measuring import CONTACT_VALUES, MEMORY, STATS, Measures, Meter, People
 
 __all__ = ["CANDIDATES", "STATE", "STATS", "TRAIL", "BallHead", "BallNet", "BallPost", "Tuning"]
 
 CANDIDATES = 12
 TRAIL = 32
 TRAIL_VALUES = 7
-STATE = {"slots": (SLOTS, SLOT_VALUES), "trail_state": (TRAIL, TRAIL_VALUES), "memory": (len(MEMORY),)}
+PEOPLE = 64
+"""Rows of the needed table of tracks."""
+STATE = {
+    "slots": (SLOTS, SLOT_VALUES),
+    "trail_state": (TRAIL, TRAIL_VALUES),
+    "memory": (len(MEMORY),),
+    "contacts": (PEOPLE, CONTACT_VALUES),
+}
 """Shapes of the tensors that go round."""
 CELL = 4.0
 _NEVER = -30.0
@@ -97,13 +104,13 @@ class BallPost(nn.Module):
 
     def forward(
         self, maps: Tensor, view: Tensor, dt: Tensor, threshold: Tensor, sport: Tensor, tracks: Tensor,
-        slots: Tensor, trail: Tensor, memory: Tensor,
+        slots: Tensor, trail: Tensor, memory: Tensor, contacts: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         """Return ball [1, 6], candidates [CANDIDATES, 5], trail [TRAIL, 5], stats [1, n], slots', trail',
-        memory'.
+        memory', contacts'.
 
         slots [SLOTS, SLOT_VALUES], trail [TRAIL, 7] (x y, valid, age, guess, x y without the camera's
-        movement; oldest first) and memory [MEMORY] are 0 after a reset.
+        movement; oldest first), memory [MEMORY] and contacts [PEOPLE, CONTACT_VALUES] are 0 after a reset.
         """
         dt = dt.clamp(0.0, 2.0)
         picture = self.picture(view)
@@ -113,7 +120,7 @@ class BallPost(nn.Module):
         sight, slots = self.follower(at, picture, dt, threshold, slots, first)
         crowd = self.meter.camera(tracks, known, picture, dt)
         path = self._path(sight, trail, known, dt)
-        stats = self.meter(sight, path, crowd, known, picture, view, dt, sport)
+        stats, contacts = self.meter(sight, path, crowd, known, contacts, picture, view, dt, sport)
         there = torch.maximum(sight.seen, sight.guess)
         ball = torch.stack(
             [*_shown(sight.x, sight.y, picture), sight.score, sight.seen * 0, there, sight.guess], 1
@@ -123,7 +130,7 @@ class BallPost(nn.Module):
         rows = torch.stack([*_shown(at[:, 0], at[:, 1], picture), score, score * 0, valid], 1)
         line = torch.stack([*_shown(path[:, 0], path[:, 1], picture), path[:, 2], path[:, 3], path[:, 4]], 1)
         memory = torch.cat([known[name] for name in MEMORY])
-        return ball * there, rows * valid[:, None], line * path[:, 2:3], stats, slots, path, memory
+        return ball * there, rows * valid[:, None], line * path[:, 2:3], stats, slots, path, memory, contacts
 
     def _path(self, sight: Sight, trail: Tensor, memory: dict[str, Tensor], dt: Tensor) -> Tensor:
         """Return the path with this frame's place; a gap that has ended is filled with a straight line."""
@@ -160,9 +167,11 @@ class BallHead(nn.Module):
 
     inputs = (
         "features", "view", "dt", "threshold", "sport", "player_tracking__tracks",
-        "slots", "trail_state", "memory",
+        "slots", "trail_state", "memory", "contacts",
     )  # fmt: skip
-    outputs = ("ball", "candidates", "trail", "stats", "slots_next", "trail_next", "memory_next")
+    outputs = (
+        "ball", "candidates", "trail", "stats", "slots_next", "trail_next", "memory_next", "contacts_next",
+    )  # fmt: skip
 
     def __init__(
         self, shape: tuple[int, int, int], people: People, width: int = 32, tuning: Tuning | None = None
@@ -173,11 +182,11 @@ class BallHead(nn.Module):
 
     def forward(
         self, features: Tensor, view: Tensor, dt: Tensor, threshold: Tensor, sport: Tensor, tracks: Tensor,
-        slots: Tensor, trail_state: Tensor, memory: Tensor,
+        slots: Tensor, trail_state: Tensor, memory: Tensor, contacts: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         """Run one frame; shapes as in the manifest."""
         maps = self.net(features)
         result: tuple[Tensor, ...] = self.post(
-            maps, view, dt, threshold, sport, tracks, slots, trail_state, memory
+            maps, view, dt, threshold, sport, tracks, slots, trail_state, memory, contacts
         )
         return result

@@ -40,6 +40,9 @@ KIT = 6
 PATCH = (5, 3)
 """Rows and columns of feature cells around a peak from which a person is described."""
 _NEVER = -30.0
+_SURE = 0.8
+"""A role is told from this weight on; at one half most that were called referees were people beside the
+pitch."""
 _PERSON_M = 1.8
 """The scale of approximate metres: a tracked box is this tall."""
 
@@ -384,8 +387,10 @@ class PlayerPost(nn.Module):
         shown = confirmed * (lost <= t.show_seconds).float()
         seen = seen + dt * shown
         label = _label(average[3:6])
-        side, teams, both = self._teams(average[6:], side, shown * (label < 0.5).float(), hits, dt, teams)
-        side_of = (side.abs() > 0.1).float() * both * (label < 0.5).float() * ((side < 0).float() + 1) - 1
+        # Who may be a goalkeeper or a referee takes no part in the teams.
+        plain = (average[4:6].amax(0, keepdim=True) <= 0.5).float()
+        side, teams, both = self._teams(average[6:], side, shown * plain, hits, dt, teams)
+        side_of = (side.abs() > 0.1).float() * both * plain * ((side < 0).float() + 1) - 1
 
         state = torch.cat([before_id, identity, active, side, seen, average])
         corners = self._corners(state[_X : _Y + 1], average[1:3], left_top, extent)
@@ -503,8 +508,9 @@ class PlayerPost(nn.Module):
 
 
 def _label(weights: Tensor) -> Tensor:
-    """Return 0, 1 or 2 [1, n] for role weights [3, n]; a rare role needs the majority."""
-    return (weights[1:2] > 0.5).float() + 2 * (weights[2:3] > 0.5).float()
+    """Return 0, 1 or 2 [1, n] for role weights [3, n]; a rare role is said only when it is sure."""
+    sure = (weights[1:3] > _SURE).float()
+    return sure[0:1] + 2 * sure[1:2]
 
 
 class PlayerHead(nn.Module):

@@ -14,24 +14,29 @@ from typing import Any
 
 import torch
 
+from core_network.catalogue import default_core
 from core_network.spec import FeatureSpec
-from task_heads.manifest import MANIFEST_FILE, MODEL_FILE, SCHEMA_VERSION, parse_manifest
+from task_heads.conformance import needed_heads
+from task_heads.manifest import MANIFEST_FILE, MODEL_FILE, SCHEMA_VERSION, load_manifest, parse_manifest
 from task_heads.runner import HeadRunner
 from task_heads.training.graph import export_graph
 from task_heads.training.outside import outside_recipe
 from task_heads.training.recipes import Recipe, recipe
+from task_heads.training.vectors import write_vectors
 
 __all__ = ["export_head", "write_head"]
 
 _SHIPPED = Path(__file__).parents[1]
+_VECTOR_FRAMES = 4
+"""Of a head outside this repository: enough to see that it still says the same."""
 
 
 def export_head(checkpoint: Path, output: Path | None = None) -> Path:
     """Write a checkpoint's head to the folder `output` and return the folder.
 
-    Default: where its head.json is, the built-in head's folder or that of its network.py. The default
-    threshold is the one that was best on the validation split. Raises HeadError when the files do not fit
-    each other.
+    Default: where its head.json is, the built-in head's folder or that of its network.py; there a package of
+    its own gets golden vectors in `tests/vectors`. The default threshold is the one that was best on the
+    validation split. Raises HeadError when the files do not fit each other.
     """
     state = torch.load(checkpoint, weights_only=False)
     name = str(state["name"])
@@ -47,7 +52,7 @@ def export_head(checkpoint: Path, output: Path | None = None) -> Path:
         for key, value in last.items()
         if key not in ("step", "threshold")
     ]
-    return write_head(
+    folder = write_head(
         written,
         kind,
         head,
@@ -56,6 +61,12 @@ def export_head(checkpoint: Path, output: Path | None = None) -> Path:
         threshold=float(last.get("threshold", 0)),
         metrics=metrics,
     )
+    tests = written.parent / "tests"
+    usual = spec.fingerprint == default_core().spec.fingerprint
+    if network is not None and output is None and tests.is_dir() and usual:
+        needed = [place for _, place in needed_heads(load_manifest(folder), folder)]
+        write_vectors(tests / "vectors", [*needed, folder], _VECTOR_FRAMES)
+    return folder
 
 
 def write_head(

@@ -25,6 +25,8 @@ def write_heads(folder: Path, spec: FeatureSpec) -> Path:
     _write(folder, spec, "second_reader", *_second_reader())
     _write(folder, spec, "endless", *_endless())
     _write(folder, spec, "failing", *_failing())
+    _write(folder, spec, "hungry", *_hungry())
+    _write(folder, spec, "no_numbers", *_no_numbers())
     other = FeatureSpec.from_json({**spec.to_json(), "weights_sha256": "0" * 64})
     _write(folder, other, "foreign", *_whole_picture())
     broken = folder / "broken"
@@ -183,6 +185,37 @@ def _failing() -> tuple[onnx.GraphProto, dict[str, Any]]:
         helper.make_node("Reshape", ["picked", "cell"], ["stats"]),
     ]
     initializers = [_constant("far", [999], np.int64), _constant("cell", [1, 1], np.int64)]
+    graph = helper.make_graph(nodes, "g", [_value("dt", 1)], [_value("stats", 1, 1)], initializers)
+    return graph, _one_figure({"features": True, "dt": True})
+
+
+def _hungry() -> tuple[onnx.GraphProto, dict[str, Any]]:
+    """20 GB for one tensor, whose size no shape tells of beforehand."""
+    nodes = [
+        helper.make_node("Cast", ["dt"], ["whole"], to=TensorProto.INT64),
+        helper.make_node("Add", ["whole", "million"], ["rows"]),
+        helper.make_node("Concat", ["rows", "thousands"], ["size"], axis=0),
+        helper.make_node("ConstantOfShape", ["size"], ["wide"]),
+        helper.make_node("ReduceMax", ["wide"], ["top"], keepdims=0),
+        helper.make_node("Reshape", ["top", "cell"], ["stats"]),
+    ]
+    initializers = [
+        _constant("million", [1_000_000], np.int64),
+        _constant("thousands", [5000], np.int64),
+        _constant("cell", [1, 1], np.int64),
+    ]
+    graph = helper.make_graph(nodes, "g", [_value("dt", 1)], [_value("stats", 1, 1)], initializers)
+    return graph, _one_figure({"features": True, "dt": True})
+
+
+def _no_numbers() -> tuple[onnx.GraphProto, dict[str, Any]]:
+    """Nothing divided by nothing."""
+    nodes = [
+        helper.make_node("Sub", ["dt", "dt"], ["nothing"]),
+        helper.make_node("Div", ["nothing", "nothing"], ["undefined"]),
+        helper.make_node("Reshape", ["undefined", "cell"], ["stats"]),
+    ]
+    initializers = [_constant("cell", [1, 1], np.int64)]
     graph = helper.make_graph(nodes, "g", [_value("dt", 1)], [_value("stats", 1, 1)], initializers)
     return graph, _one_figure({"features": True, "dt": True})
 

@@ -175,6 +175,20 @@ def test_a_head_that_fails_or_never_ends_is_stopped_and_others_go_on(
         assert words in browser.evaluate(reason.format(name))
 
 
+def test_a_head_that_wants_all_memory_or_gives_no_numbers_is_stopped(
+    browser: Chromium, server: Server
+) -> None:
+    watch(browser, server, "number_reader")
+    reason = "document.querySelector('.head[data-name=\"{}\"] .reason').textContent"
+    for name, words in {"hungry": "Stopped: ", "no_numbers": "not a finite number"}.items():
+        turn(browser, name)
+        browser.until(head_state(name, "failed"), 60)
+        assert words in browser.evaluate(reason.format(name))
+        browser.evaluate("window.recorded.length = 0")
+        browser.until("window.recorded.at(-1)?.results[0]?.head === 'number_reader'")
+    assert browser.evaluate(LIVE)
+
+
 def test_a_head_gets_what_it_needs_from_another_on_the_same_frame(browser: Chromium, server: Server) -> None:
     watch(browser, server, "second_reader")
     # Of the needed head, which the viewer did not turn on, nothing is shown.

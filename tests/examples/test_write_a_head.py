@@ -25,12 +25,15 @@ featurecast() {
   esac
 }
 pip() {
-  "$PYTHON" -m pip "$1" --quiet --no-deps --no-build-isolation --no-index \\
-    --target "$SITE" "$2"
-  export PYTHONPATH="$SITE:$PYTHONPATH"
+  case "$1" in
+    install)
+      "$PYTHON" -m pip install --quiet --no-deps --no-build-isolation --no-index --target "$SITE" "$2"
+      export PYTHONPATH="$SITE:$PYTHONPATH" ;;
+    uninstall) rm -r "$SITE" ;;
+  esac
 }
 """
-"""Only amounts are changed, through options that the commands have; pip installs into a test folder."""
+"""Only amounts are changed, through the options that the document names; pip installs into a test folder."""
 
 SERVED = """
 import json, subprocess, sys, urllib.request
@@ -64,6 +67,7 @@ def executed(repository, data_root, tmp_path_factory):
         **os.environ,
         "PYTHON": sys.executable,
         "PYTHONPATH": str(repository),
+        "PYTHONSAFEPATH": "1",  # as for the command itself: heads are not looked for where it runs
         "SITE": str(folder / "site"),
         "SERVED": str(folder / "served.py"),
         "FEATURECAST_DATA": str(data_root.resolve()),
@@ -91,10 +95,15 @@ def test_the_server_offers_the_head_of_the_heads_folder(executed):
     assert offered["referee_spotting"]["ok"] is True
 
 
-def test_the_installed_head_is_listed_by_its_entry_point(executed):
-    _, printed = executed
-    (line,) = [line for line in printed.splitlines() if line.startswith("referee_spotting ")]
+def test_the_installed_head_is_listed_by_its_entry_point_until_it_is_removed(executed):
+    package, printed = executed
+    lines = printed.splitlines()
+    listings = [number for number, line in enumerate(lines) if line.startswith("player_tracking ")]
+    assert len(listings) == 2
+    ((number, line),) = [(n, line) for n, line in enumerate(lines) if line.startswith("referee_spotting ")]
     assert "entry point" in line
+    assert number < listings[1]
+    assert list((package / "heads").iterdir()) == []
 
 
 def test_the_example_is_what_the_document_makes(executed, repository):

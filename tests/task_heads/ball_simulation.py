@@ -61,11 +61,15 @@ class Follower:
 
 
 def table_of(truth: Truth, before: Truth | None, dt: float, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return what a perfect player head would say: exact boxes, ids (from 1), teams and velocities."""
+    """Return what a perfect player head would say: exact boxes, ids (from 1), teams and velocities.
+
+    Everybody keeps a row, as with the player head.
+    """
     scale = np.array([*size, *size], float)
     old = {player.id: np.array(player.box) / scale for player in before.players} if before else {}
     table = np.zeros(PEOPLE.shape, np.float32)
-    for row, player in zip(table, truth.players, strict=False):
+    for player in truth.players:
+        row = table[player.id]
         box = np.array(player.box) / scale
         was = old.get(player.id, box)
         across, down = (box[0] + box[2] - was[0] - was[2]) / 2 / dt, (box[3] - was[3]) / dt

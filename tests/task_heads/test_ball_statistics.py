@@ -153,6 +153,20 @@ def test_weak_candidates_are_reported_but_begin_nothing(follower):
     np.testing.assert_allclose(follower.candidates[0, :3], [100 / 640, 200 / 352, 0.02], atol=1e-4)
 
 
+def test_weak_candidates_continue_a_settled_path_and_no_other(follower):
+    for t in range(3):
+        follower.step([(100 + 3.0 * t, 200, 0.4)])
+    follower.step([(109, 200, 0.1)])
+    assert follower.stats["visible"] == 0
+    follower.reset()
+    for t in range(8):
+        follower.step([(100 + 3.0 * t, 200, 0.4)])
+    for t in range(8, 14):
+        ball = follower.step([(100 + 3.0 * t, 200, 0.1), (400, 100, 0.1)])
+        assert follower.stats["visible"] == 1
+        assert ball[0, 0] * 640 == pytest.approx(100 + 3.0 * t, abs=1)
+
+
 def test_a_ball_in_the_border_is_none(follower):
     follower.view = np.array([0.25, 0.0, 0.5, 1.0, 352.0, 352.0], np.float32)
     assert len(follower.step([(100, 200, 0.9)])) == 0

@@ -12,8 +12,9 @@ pytest.importorskip("onnx", reason="heads check needs onnx: pip install 'feature
 
 from onnx import TensorProto, helper  # noqa: E402
 
-from task_heads import conformance  # noqa: E402
-from task_heads.conformance import BrowserRuntime, check_head  # noqa: E402
+from task_heads import browser_runtime, conformance  # noqa: E402
+from task_heads.browser_runtime import BrowserRuntime, table_difference  # noqa: E402
+from task_heads.conformance import check_head  # noqa: E402
 from task_heads.manifest import Output  # noqa: E402
 from task_heads.registry import Registry  # noqa: E402
 
@@ -51,7 +52,7 @@ def test_a_small_head_gives_the_same_in_the_browser_runtime(write_head, small_sp
 
 
 def test_without_node_the_rest_is_checked_and_it_says_so(write_head, small_spec, monkeypatch):
-    monkeypatch.setattr(conformance.shutil, "which", lambda name: None)
+    monkeypatch.setattr(browser_runtime.shutil, "which", lambda name: None)
     found = check_head(write_head(), small_spec, browser=BROWSER)
     assert found.fit
     assert found.left_out == "node is not installed"
@@ -83,14 +84,14 @@ PYTHON = np.array([[0.25, 1, 1], [0.75, 9, 1]], np.float32)
     ],
 )
 def test_results_that_differ_in_the_browser_are_pointed_at(browser, words):
-    found = conformance._table_difference(TWO, PYTHON, np.array(browser, np.float32))
+    found = table_difference(TWO, PYTHON, np.array(browser, np.float32))
     assert found is None if words is None else words in found
 
 
 def test_empty_slots_may_hold_anything():
     empty = np.array([[0.25, 1, 1], [9, 9, 0]], np.float32)
     other = np.array([[7, 7, 0], [0.25, 1, 1]], np.float32)
-    assert conformance._table_difference(TWO, empty, other) is None
+    assert table_difference(TWO, empty, other) is None
 
 
 def test_a_graph_that_does_not_end_is_stopped(write_head, monkeypatch):

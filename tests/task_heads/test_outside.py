@@ -12,6 +12,7 @@ pytest.importorskip("onnxscript", reason="export needs onnxscript: pip install '
 
 from core_network.prepare import View  # noqa: E402
 from task_heads.dataset import DatasetError, DatasetWriter, FrameTruth  # noqa: E402
+from task_heads.golden import golden_problems  # noqa: E402
 from task_heads.manifest import HeadError, load_manifest  # noqa: E402
 from task_heads.scaffold import new_head  # noqa: E402
 from task_heads.training.export import export_head  # noqa: E402
@@ -52,6 +53,7 @@ def test_from_the_package_to_figures(package, core):
     figures = measure_head(folder, package / "features" / "report")
     assert figures["threshold"] == pytest.approx(manifest.settings[0].default)
     assert figures["recall"] == 1
+    assert golden_problems(package / "tests" / "vectors", [folder]) == []
     again = export_head(checkpoint, package / "again")
     assert (again / "head.onnx").read_bytes() == (folder / "head.onnx").read_bytes()
 

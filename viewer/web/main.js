@@ -116,9 +116,7 @@ const heads = new Heads('heads', {
     const manifest = heads.all.get(result.name)?.manifest;
     if (result.session !== session || !manifest) return;
     pairing.addTables(result.rtpTimestamp, result.name, result.tables);
-    const values = statisticsOf(manifest, result.tables);
-    statistics.update(result.name, values);
-    log.add(manifest, result, values);
+    log.add(manifest, result, statisticsOf(manifest, result.tables));
     byId('export').hidden = log.empty;
   },
   onRun: (name, ms) => figures.countHead(name, ms),
@@ -279,6 +277,8 @@ function frameShown(_now, { rtpTimestamp: announced }) {
       result: resultOf(manifest, tables.get(manifest.name) ?? {}, label), labels: manifest.labels ?? [], followed: followedOf(manifest),
     }));
   draw(shown, label);
+  // Not when a result comes: what is said must be true of what is drawn.
+  for (const { result } of shown) statistics.update(result.head, result.stats);
   if (shown.length && !figures.firstOverlayMs) figures.firstOverlayMs = performance.now() - connection.postedAt;
   announce(label, rtpTimestamp, shown.map(({ result }) => result), late);
 }

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 from task_heads.conformance import check_head
+from task_heads.golden import golden_problems
 
 from referee_spotting.network import LABELS, Post
 
 FOLDER = Path(__file__).parents[1] / "referee_spotting"
+VECTORS = Path(__file__).parent / "vectors"
 
 
 def test_a_peak_becomes_a_box():
@@ -26,7 +28,8 @@ def test_a_peak_becomes_a_box():
 
 
 def test_the_exported_head_is_fit():
-    """Viewers may run it: featurecast heads check says more."""
+    """Viewers may run it, and it says what it said when it was exported; `heads check` says more."""
     if not (FOLDER / "head.onnx").is_file():
         pytest.skip("not exported yet: featurecast export head run/checkpoint.pt")
     assert check_head(FOLDER).problems == ()
+    assert golden_problems(VECTORS, [FOLDER]) == []

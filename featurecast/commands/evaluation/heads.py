@@ -27,15 +27,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure; print a table. 1 when a figure misses its bound."""
+    """Measure; print a table. 1 when a figure misses its bound; what cannot be measured here says why."""
     data = root(arguments)
     with refuse(ValueError):
         core = load_core(arguments.core) if arguments.core else default_core()
     figures: list[Figure] = []
+    left_out: dict[str, str] = {}
     for part in arguments.only:
-        with refuse(SourceError, HeadError, NotMeasured):
-            figures += PARTS[part](data, core, lambda text: print(text, file=sys.stderr, flush=True))
+        try:
+            with refuse(SourceError, HeadError):
+                figures += PARTS[part](data, core, lambda text: print(text, file=sys.stderr, flush=True))
+        except NotMeasured as reason:
+            left_out[part] = str(reason)
     lines = [(figure.title, figure.shown(), figure.wanted, figure.verdict()) for figure in figures]
+    lines += [(part, "not measured", "", reason) for part, reason in left_out.items()]
     print(f"heads on core {core.spec.name}, rate default\n\n{table(('figure', 'is', 'wanted', ''), lines)}")
     write_figures(
         arguments,
@@ -43,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             "core": core.spec.name,
             "fingerprint": core.spec.fingerprint,
             "figures": [{**asdict(figure), "met": figure.met} for figure in figures],
+            "not_measured": left_out,
         },
     )
     return 1 if any(figure.met is False for figure in figures) else 0

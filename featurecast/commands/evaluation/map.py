@@ -7,8 +7,10 @@ import math
 from pathlib import Path
 
 from evaluation.datasets.predictions import load_predictions, relabel
+from evaluation.datasets.types import DatasetError
 from evaluation.metrics.coco import Averages, CocoScore, average_precision
 from evaluation.metrics.framework import NOT_COMPARABLE, FrameworkScore, frame_score
+from evaluation.metrics.mask_precision import MaskScore, mask_precision
 from featurecast.commands.evaluation.figures import (
     add_dataset,
     add_figures,
@@ -17,6 +19,7 @@ from featurecast.commands.evaluation.figures import (
     table,
     write_figures,
 )
+from featurecast.refusal import refuse
 
 __all__ = ["configure", "run"]
 
@@ -41,6 +44,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=0.5,
         help="scores above this count for the framework's score (default 0.5)",
     )
+    parser.add_argument(
+        "--masks", metavar="DIR", type=Path, nargs=2,
+        help="also compare pixels: two folders of CLIP/FRAME.png, the truth's (n is the frame's n-th thing) "
+        "and what `infer --mask` wrote",
+    )  # fmt: skip
     add_figures(parser)
 
 
@@ -63,8 +71,14 @@ def run(arguments: argparse.Namespace) -> int:
     )
     predictions = relabel(predictions, names)
     score = average_precision(dataset, predictions)
+    masks: MaskScore | None = None
+    if arguments.masks:
+        with refuse(DatasetError):
+            masks = mask_precision(dataset, predictions, *arguments.masks)
     frames = frame_score(dataset, predictions, confidence=arguments.confidence)
     print(f"{dataset.name}: {dataset.frames} frames, {len(dataset.clips)} clips\n\n{_coco(score)}")
+    if masks is not None:
+        print(_averages("COCO, masks", masks))
     if score.unknown:
         print(f"{score.unknown} predictions have labels that are not scored here; they do not count.\n")
     print(f"{_framework(frames)}\n{NOT_COMPARABLE}: see docs/evaluation.md.")
@@ -74,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
             "dataset": dataset.name,
             "frames": dataset.frames,
             "coco": score.to_json(),
+            "masks": None if masks is None else masks.to_json(),
             "framework": frames.to_json(),
         },
     )
@@ -81,14 +96,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _coco(score: CocoScore) -> str:
-    header = ("COCO", "AP@[.5:.95]", "AP50", "AP75", "AR", "truths", "predictions")
-    rows: list[tuple[object, ...]] = [("all", *_cells(score.overall))]
-    rows += [(f"label {name}", *_cells(part)) for name, part in score.per_label.items()]
-    rows += [(f"clip {name}", *_cells(part)) for name, part in score.per_clip.items()]
     return (
-        f"{table(header, rows)}\n95 % over resampled {score.unit}: AP {score.ap_interval}, "
+        f"{_averages('COCO', score)}\n95 % over resampled {score.unit}: AP {score.ap_interval}, "
         f"AP50 {score.ap50_interval}\n"
     )
+
+
+def _averages(name: str, score: CocoScore | MaskScore) -> str:
+    header = (name, "AP@[.5:.95]", "AP50", "AP75", "AR", "truths", "predictions")
+    rows: list[tuple[object, ...]] = [("all", *_cells(score.overall))]
+    rows += [(f"label {label}", *_cells(part)) for label, part in score.per_label.items()]
+    rows += [(f"clip {clip}", *_cells(part)) for clip, part in score.per_clip.items()]
+    return table(header, rows)
 
 
 def _cells(part: Averages) -> tuple[object, ...]:

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core_network.catalogue import default_core
 from evaluation.bench.provenance import provenance
-from evaluation.datasets.types import DatasetError
-from evaluation.models.contenders import Cost, cost_of, shipped
+from evaluation.datasets.types import Dataset, DatasetError
+from evaluation.models.contenders import Contender, cost_of, shipped
 from evaluation.split.cutting import CutError
 from evaluation.split.detector import DetectorError
-from evaluation.split.seed_table import SeedTable, Variant, our_data, seed_table
-from evaluation.split.storage import STORES
-from featurecast.commands.evaluation.figures import add_figures, add_root, root, table, write_figures
-from featurecast.commands.evaluation.models import also, cost_table
+from evaluation.split.rival_rows import Entrant, RivalRows, rival_rows
+from evaluation.split.seed_table import our_balls, our_data, seed_table
+from evaluation.split.storage import PLAIN_STORES, STORES
+from featurecast.commands.evaluation.figures import add_figures, add_root, positive, root, write_figures
+from featurecast.commands.evaluation.models import RIVALS, also, fresh_costs, untrained_table
 from featurecast.commands.evaluation.networks import add_model, chosen_model
 from featurecast.commands.evaluation.pages import RESULTS, write_page
+from featurecast.commands.evaluation.table_text import table_text
 from featurecast.progress import Progress
 from featurecast.refusal import refuse
 
 __all__ = ["configure", "run"]
 
+if TYPE_CHECKING:
+    from evaluation.baselines.rivals import Rival
+
 _TITLE = "Whole against split"
+_RUNS, _RIVAL_RUNS = 20, 5
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +48,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="rows of another whole network as `evaluate convert` writes it; may repeat",
     )  # fmt: skip
     parser.add_argument(
+        "--models", choices=("ours", "all"), default="ours",
+        help="all: also every trained rival of configs/baselines (docs/baselines.md)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--first", metavar="N", type=positive,
+        help="only the first N pictures of each clip: a quick look, which writes no page",
+    )  # fmt: skip
+    parser.add_argument(
         "--only", metavar="DATASET", choices=("stills", "clip"), help="stills by match, or the labelled clip"
     )
     parser.add_argument(
@@ -57,18 +71,31 @@ def run(arguments: argparse.Namespace) -> int:
     data = root(arguments)
     stores = arguments.store or list(STORES)
     with refuse(DatasetError):
-        datasets = our_data(data)
+        datasets, balls = our_data(data), our_balls(data)
     if arguments.only:
         datasets = [one for one in datasets if one.clips[0].continuous == (arguments.only == "clip")]
         if not datasets:
             raise DatasetError(f"{data}: the {arguments.only} are not there")
+    if arguments.first:
+        datasets = [_beginning(dataset, arguments.first) for dataset in datasets]
+        balls = balls and _beginning(balls, arguments.first)
     model, detector = chosen_model(arguments)
     core = default_core()
+    entrants = [Entrant(one.name, one.model) for one in arguments.also]
+    fresh: list[Rival] = []
+    if arguments.models == "all":
+        # PyTorch is an extra: only here is it needed.
+        from evaluation.baselines.rivals import rivals
+
+        with refuse(DetectorError, ValueError):
+            known = rivals(RIVALS)
+            entrants += [one.entrant() for one in known if one.model is not None]
+        fresh = [one for one in known if one.model is None]
+    plain = [name for name in stores if name in PLAIN_STORES]
     pictures = sum(dataset.frames for dataset in datasets)
-    with (
-        refuse(CutError, DetectorError),
-        Progress("table", pictures * (1 + 2 * len(stores) + len(arguments.also))) as progress,
-    ):
+    stills = sum(dataset.frames for dataset in datasets if not dataset.clips[0].continuous)
+    ways = pictures * (1 + 2 * len(stores)) + len(entrants) * (pictures + stills * len(plain))
+    with refuse(CutError, DetectorError), Progress("table", ways) as progress:
         done = 0
 
         def tick() -> None:
@@ -76,93 +103,48 @@ def run(arguments: argparse.Namespace) -> int:
             done += 1
             progress.show(done)
 
-        rivals = {one.name: one.model for one in arguments.also}
-        result = seed_table(model, detector, core, datasets, stores, rivals=rivals, tick=tick)
-        costs = [cost_of(contender) for contender in (*shipped(core), *arguments.also)]
+        result = seed_table(model, detector, core, datasets, stores, tick=tick)
+        others: list[RivalRows] = [rival_rows(one, datasets, balls, stores, tick=tick) for one in entrants]
+        rows = [*shipped(core), *(Contender(one.name, "rival", one.graph) for one in entrants)]
+        costs = [cost_of(one, runs=_RIVAL_RUNS if one.role == "rival" else _RUNS) for one in rows]
+        untrained = fresh_costs(fresh, lambda _: progress.show(done))
     words = [word for store in arguments.store for word in ("--store", store)]
+    words += ["--models", "all"] if arguments.models == "all" else []
     words += [word for one in arguments.also for word in ("--also", f"{one.name}={one.model.name}")]
     words += ["--only", arguments.only] if arguments.only else []
+    words += ["--first", str(arguments.first)] if arguments.first else []
     origin = provenance(" ".join(["featurecast evaluate table", *words]))
-    text = f"{_text(result, costs)}\n{origin.line()}\n"
+    text = f"{table_text(result, others, costs)}{untrained_table(fresh, untrained)}\n{origin.line()}\n"
     print(text)
-    with refuse():
-        write_page(arguments.output, _TITLE, text)
+    if not arguments.first:
+        with refuse():
+            write_page(arguments.output, _TITLE, text)
     write_figures(
         arguments,
         {
             "provenance": asdict(origin),
             "core": core.spec.name,
-            "variants": [variant.to_json() for variant in result.variants],
+            "variants": [
+                variant.to_json()
+                for variants in (result.variants, *(one.variants for one in others))
+                for variant in variants
+            ],
             "graphs": {name: asdict(running) for name, running in result.running.items()},
-            "models": [cost.to_json() for cost in costs],
+            "rivals": {
+                one.name: {
+                    "cut": one.cut,
+                    "graphs": {name: asdict(running) for name, running in one.running.items()},
+                    "ball": None if one.ball is None else one.ball.to_json(),
+                }
+                for one in others
+            },
+            "models": [cost.to_json() for cost in (*costs, *untrained)],
         },
     )
     lossless = [variant for variant in result.variants if variant.name == "npz"]
     return int(not all(variant.equals_whole for variant in lossless))
 
 
-_INTRODUCTION = """Detection of people (one class) by the core network and the player head, whose tracking
-is reset for every picture; in the clip the core sees the frames before. `whole` is one graph; a split runs
-part 1 (core), stores the latent, loads it and runs part 2 (head): `npz` as it is (deflate), the other rows as
-our bitstream at that rate, without the bytes of its carriage. AP is COCO's (0.5 to 0.95); brackets hold 95 %
-intervals. ms: median, one thread.
-"""
-
-
-def _text(result: SeedTable, costs: Sequence[Cost]) -> str:
-    parts = [_INTRODUCTION]
-    for dataset in dict.fromkeys(variant.dataset for variant in result.variants):
-        chosen = [variant for variant in result.variants if variant.dataset == dataset]
-        parts += [f"## {dataset}\n", _sequences(chosen), _overall(chosen)]
-    rows = [
-        (name, f"{one.ms:.2f}", f"{one.cpu_ms:.2f}", f"{one.peak_mb:.0f}", f"{one.growth_mb:.0f}")
-        for name, one in result.running.items()
-    ]
-    head = ("graph", "ms", "CPU ms", "peak MB", "of it the graph")
-    parts += [
-        "## Time and memory of the parts\n",
-        table(head, rows),
-        "## The networks\n",
-        cost_table(list(costs)),
-    ]
-    return "\n".join(parts)
-
-
-def _sequences(variants: Sequence[Variant]) -> str:
-    rows = [
-        (
-            row.clip,
-            variant.name,
-            row.images,
-            "-" if row.bytes_per_image is None else f"{row.bytes_per_image:.0f}",
-            f"{row.ap50:.3f}",
-            f"{row.ap:.3f}",
-            f"{row.first_ms:.1f}",
-            "-" if row.second_ms is None else f"{row.second_ms:.1f}",
-        )
-        for clip in range(len(variants[0].sequences))
-        for variant in variants
-        for row in [variant.sequences[clip]]
-    ]
-    head = ("sequence", "variant", "images", "bytes per image", "AP50", "AP", "part 1 ms", "part 2 ms")
-    return table(head, rows)
-
-
-def _overall(variants: Sequence[Variant]) -> str:
-    rows = []
-    for variant in variants:
-        score = variant.score
-        split = [row for row in variant.sequences if row.bytes_per_image is not None]
-        total = sum((row.bytes_per_image or 0.0) * row.images for row in split)
-        images = sum(row.images for row in split)
-        rows.append(
-            (
-                variant.name,
-                f"{total / images:.0f}" if images else "-",
-                f"{score.overall.ap50:.3f} ({score.ap50_interval})",
-                f"{score.overall.ap:.3f} ({score.ap_interval})",
-                {True: "yes", False: "no", None: "-"}[variant.equals_whole],
-            )
-        )
-    head = ("all together", "bytes per image", "AP50", "AP", "predictions as whole")
-    return f"Resampled for the intervals: {variants[0].score.unit}.\n\n{table(head, rows)}"
+def _beginning(dataset: Dataset, count: int) -> Dataset:
+    """Return the first pictures of each clip."""
+    return replace(dataset, clips=tuple(replace(clip, frames=clip.frames[:count]) for clip in dataset.clips))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 
 from evaluation.baselines.config import BaselineConfig
 from evaluation.baselines.feed import Batches, Example, Source, load_examples, whole_view
+from evaluation.baselines.matching import IGNORED, Matching
 from evaluation.datasets.types import DatasetError
 
 BOX = (300.0, 100.0, 380.0, 260.0)
@@ -69,6 +71,67 @@ def test_three_frames_pan_and_have_truth_for_the_last_two(example: Example) -> N
     with Batches([example], (64, 96), 2, seed=1, frames=3) as batches:
         pictures, truths = batches.at(0)
     assert pictures.shape == (2, 3, 3, 64, 96) and len(truths) == 4
+
+
+@pytest.fixture
+def moments(tmp_path: Path) -> Path:
+    """A folder of core_network.scenes: a still, and a moment whose red box moves by 40 px a frame."""
+    folder = tmp_path / "procedural"
+    folder.mkdir()
+    for number in range(3):
+        picture = np.full((180, 320, 3), 20, np.uint8)
+        picture[60:120, 40 + 40 * number : 60 + 40 * number] = (250, 0, 0)
+        Image.fromarray(picture).save(folder / f"m-{number}.png")
+    player = {"box": [120, 60, 140, 120], "visible": 1.0}
+    hidden = {"box": [10, 10, 30, 60], "visible": 0.1}
+    rows = [
+        {"file": "s.png", "players": [], "ball": None},
+        {
+            "file": "m-2.png",
+            "players": [player, hidden],
+            "ball": [200.0, 100.0, 4.0],
+            "earlier": ["m-1.png", "m-0.png"],
+        },
+    ]
+    (folder / "truth.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return folder
+
+
+def test_a_moment_comes_with_its_own_past(moments: Path, tmp_path: Path) -> None:
+    found = load_examples([Source("moments", moments)], Path(), ("person", "ball"), tmp_path)
+    (example,) = found.items
+    assert example.labels.tolist() == [0, 1] and len(example.ignored) == 1
+    checked = 0
+    with Batches(found.items, (180, 320), 1, seed=0, frames=3) as batches:
+        for step in range(12):
+            pictures, (middle, last) = batches.at(step)
+            # The frame before has no labels: no anchor of it is background.
+            anchors = torch.tensor([[0.0, 0, 9, 9], [300, 0, 340, 9]])
+            assert Matching()(middle.boxes, middle.ignored, anchors).tolist() == [IGNORED, IGNORED]
+            if not all((picture[0] - picture[2] > 0.3).any() for picture in pictures[0]):
+                continue  # a part of the picture in which an earlier frame has nothing red
+            boxes = [_red(picture) for picture in pictures[0]]
+            steps = [boxes[k + 1][0] - boxes[k][0] for k in range(2)]
+            if boxes[0][0] > 0 and boxes[0][2] < 320:
+                checked += 1
+                assert steps[0] == pytest.approx(steps[1], abs=4) and abs(steps[0]) > 30
+                assert last.boxes[0].tolist() == pytest.approx(boxes[2], abs=3)
+    assert checked >= 4
+
+
+def test_small_datasets_are_seen_as_often(moments: Path, config: Callable[..., BaselineConfig]) -> None:
+    sources = [Source("moments", moments), config().train[0]]
+    found = load_examples(sources, Path(), ("person", "ball"), moments)
+    files = [item.path.name for item in found.balanced()]
+    assert len(found.items) == 9 and files.count("m-2.png") == 8 and len(files) == 16
+
+
+def test_moments_that_are_none_are_refused(moments: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"truth.jsonl: expected what `python -m core_network.scenes`"):
+        load_examples([Source("moments", tmp_path)], Path(), ("person", "ball"), tmp_path)
+    (moments / "truth.jsonl").write_text('{"file": "a.png", "earlier": ["b.png"]}\n')
+    with pytest.raises(DatasetError, match="truth.jsonl, line 1: expected a moment as JSON"):
+        load_examples([Source("moments", moments)], Path(), ("person", "ball"), tmp_path)
 
 
 def test_the_whole_picture_is_letterboxed(example: Example) -> None:

@@ -37,7 +37,7 @@ def test_scores_of_known_predictions() -> None:
 
 def test_places_are_read_between_cell_centres() -> None:
     grid = torch.arange(12.0).view(1, 3, 4)
-    places = np.array([[0.5, 0.5], [3.5, 2.5], [1.0, 0.5], [0.5, 1.0]], np.float32)
+    places = torch.tensor([[0.5, 0.5], [3.5, 2.5], [1.0, 0.5], [0.5, 1.0]])
     assert torch.allclose(_read(grid, places)[:, 0], torch.tensor([0.0, 11.0, 0.5, 2.0]), atol=1e-5)
 
 

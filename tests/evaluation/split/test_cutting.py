@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 from evaluation.split.convert import compare
-from evaluation.split.cutting import CutError, candidates, cut, exposed, subgraph
+from evaluation.split.cutting import CutError, candidates, cut, exposed, narrowest_map, subgraph
 from evaluation.split.session import Session, example_feeds
 
 
@@ -79,3 +80,12 @@ def test_the_exposed_tensor_is_put_out_beside_the_outputs(tiny):
 def test_a_subgraph_without_what_it_needs_is_refused(tiny):
     with pytest.raises(CutError, match="detections needs image, which is neither an input nor computed"):
         subgraph(tiny(), [], ["detections"])
+
+
+def test_the_narrowest_map_that_separates_is_found(tiny):
+    found = narrowest_map(tiny())
+    assert found.name == "raw" and found.elements == 42  # 8 x 2 x 3 of `latent` are more
+    typed = onnx.shape_inference.infer_shapes(tiny(), data_prop=True)
+    assert narrowest_map(subgraph(typed, ["image"], ["latent"])).name == "wide"
+    with pytest.raises(CutError, match=r"expected a map \[1, C, h, w\] that separates the graph"):
+        narrowest_map(subgraph(typed, ["raw"], ["detections"]))

@@ -7,7 +7,7 @@ import pytest
 
 from core_network.prepare import View
 from evaluation.split.detector import Detector, DetectorError
-from evaluation.split.storage import Bitstream, Npz, Picture, store_named
+from evaluation.split.storage import Bitstream, Npz, Npz8, Picture, store_named
 
 VIEW = View.letterbox(1280, 720, 640, 352)
 
@@ -24,6 +24,25 @@ def test_npz_gives_back_every_bit_and_the_view():
     got, seen = Npz().unpack(Npz().pack(tensors, Picture(0, view, True)), "file")
     assert seen.source_width == 1919 and seen.as_array().tobytes() == view.as_array().tobytes()
     assert all(got[name].tobytes() == value.tobytes() for name, value in tensors.items())
+
+
+def test_npz8_is_within_half_a_step_of_each_tensors_own_range():
+    rng = np.random.default_rng(2)
+    tensors = {
+        "wide": rng.normal(0, 100, (1, 16, 16, 16)).astype(np.float32),
+        "narrow": rng.uniform(5, 5.1, (1, 2, 8, 8)).astype(np.float32),
+        "flat": np.full((1, 1, 2, 2), -3.0, np.float32),
+    }
+    content = Npz8().pack(tensors, Picture(0, VIEW, True))
+    got, view = Npz8().unpack(content, "file")
+    assert view.as_array().tobytes() == VIEW.as_array().tobytes() and got.keys() == tensors.keys()
+    for name, values in tensors.items():
+        step = (values.max() - values.min()) / 255
+        assert got[name].dtype == np.float32
+        np.testing.assert_allclose(got[name], values, atol=step * 0.51 + 1e-6)
+    assert len(content) < len(Npz().pack(tensors, Picture(0, VIEW, True)))
+    with pytest.raises(DetectorError, match="file: expected the range of each tensor, 'wide.step'"):
+        Npz8().unpack(Npz().pack({"wide": tensors["wide"]}, Picture(0, VIEW, True)), "file")
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip at all", Npz().pack({}, Picture(0, VIEW, True))[:40]])
@@ -61,5 +80,5 @@ def test_our_bitstream_codes_the_latent_of_its_core_and_nothing_else(core):
         store_named("low", ours, ["raw"], core)
     with pytest.raises(DetectorError, match="of no exported core; use --store npz"):
         store_named("low", dataclasses.replace(ours, fingerprint=None), ["latent"], core)
-    with pytest.raises(DetectorError, match="expected one of the stores npz, lossless"):
+    with pytest.raises(DetectorError, match="expected one of the stores npz, npz8, lossless"):
         store_named("zip", ours, ["latent"], core)

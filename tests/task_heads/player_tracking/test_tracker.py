@@ -190,6 +190,17 @@ def test_roles_come_out_as_labels(follower):
     np.testing.assert_array_equal(counts, [3, 1, 1, 1])
 
 
+def test_an_unsure_role_is_not_told(follower, player_maps):
+    """A role weight of two thirds makes nobody a referee."""
+    people = [(100, 150, 8, 20, 0.8, 2)]
+    heat, features = player_maps(people)
+    features[0, 4:7][features[0, 4:7] == 8.0] = 1.3  # softmax: 0.65 against 0.18 and 0.18
+    follower.player_maps = lambda _: (heat, features)
+    assert follower.step(people)[0, 5] == 0
+    assert follower.detections[0, 5] == 0
+    assert (follower.stats["players"], follower.stats["referees"]) == (1, 0)
+
+
 def test_boxes_are_of_the_picture_and_the_border_holds_nobody(follower):
     follower.view = np.array([0.25, 0.0, 0.5, 1.0, 352.0, 352.0], np.float32)
     tracks = follower.step([(100, 150, 8, 20, 0.9, 0), (320, 176, 16, 40, 0.8, 0), (161, 100, 8, 20, 0.7, 0)])

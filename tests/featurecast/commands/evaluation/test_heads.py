@@ -1,0 +1,39 @@
+"""`featurecast evaluate heads`: every part is told, and what cannot be measured stops no other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from evaluation.bench.figure import Figure, NotMeasured
+from featurecast.cli import main
+from featurecast.commands.evaluation import heads
+
+
+def absent(*_):
+    raise NotMeasured("node is not installed")
+
+
+def parts(value):
+    return {
+        "absent": absent,
+        "there": lambda *_: [Figure("gain", "F1 above its own detections", value, "points", at_least=5)],
+    }
+
+
+@pytest.mark.parametrize(("value", "status", "verdict"), [(6.0, 0, "met"), (4.0, 1, "**missed**")])
+def test_all_parts_are_told(monkeypatch, capsys, tmp_path, value, status, verdict):
+    monkeypatch.setattr(heads, "PARTS", parts(value))
+    (tmp_path / "splits.csv").write_text("file,group,split\n")
+    written = tmp_path / "figures.json"
+    arguments = ["evaluate", "heads", "--data", str(tmp_path), "--json", str(written)]
+    assert main(arguments) == status
+    lines = capsys.readouterr().out.splitlines()
+    (told,) = [line for line in lines if "F1 above its own detections" in line]
+    assert verdict in told and ">= 5 points" in told
+    (skipped,) = [line for line in lines if "absent" in line]
+    assert "not measured" in skipped and "node is not installed" in skipped
+    document = json.loads(written.read_text())
+    assert document["figures"][0]["met"] is (status == 0)
+    assert document["not_measured"] == {"absent": "node is not installed"}
