@@ -53,7 +53,13 @@ canvas.width = {BITS * BLOCK};
 canvas.height = {BLOCK};
 const context = canvas.getContext('2d', {{ willReadFrequently: true }});
 document.addEventListener('featurecast:frame', ({{ detail }}) => {{
-  const picture = new VideoFrame(document.getElementById('video'));
+  let picture;
+  try {{
+    picture = new VideoFrame(document.getElementById('video'));
+  }} catch {{
+    // No current frame, as at the first one of a session: nothing to compare.
+    return;
+  }}
   const pictureTimestamp = picture.metadata().rtpTimestamp;
   // The whole picture would have to be converted for the few pixels that are read.
   const visibleRect = {{ x: 0, y: 0, width: canvas.width, height: canvas.height }};

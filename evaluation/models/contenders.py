@@ -13,7 +13,7 @@ from typing import Any
 import onnx
 
 from core_network.catalogue import Core
-from evaluation.models.counting import count
+from evaluation.models.counting import Count, count
 from evaluation.models.running import measure_running
 from evaluation.split.detector import DetectorError
 from task_heads.manifest import MODEL_FILE
@@ -62,13 +62,16 @@ def shipped(core: Core) -> list[Contender]:
     return rows
 
 
-def cost_of(contender: Contender, runs: int = 20) -> Cost:
-    """Count and measure one network; raises DetectorError when it cannot be loaded or its sizes are free."""
+def cost_of(contender: Contender, runs: int = 20, counted: Count | None = None) -> Cost:
+    """Measure one network; raises DetectorError when it cannot be loaded, or counted because sizes are free.
+
+    `counted`: what is known of it already, as for a system whose masks have as many rows as it finds.
+    """
     if not contender.model.is_file():
         raise DetectorError(f"{contender.name}: expected an ONNX file at {contender.model}, found none")
     try:
         model = onnx.load(contender.model)
-        counted = count(model)
+        counted = counted or count(model)
     except Exception as error:
         # Protobuf's decoding errors and onnx's inference errors have no common type.
         raise DetectorError(f"{contender.model}: {str(error).splitlines()[0]}") from error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from core_network.catalogue import default_core, load_core
 from evaluation.bench.provenance import provenance
 from evaluation.models.contenders import Contender, Cost, cost_of, shipped
+from evaluation.models.counting import Count
 from evaluation.split.detector import DetectorError
 from featurecast.commands.evaluation.figures import add_figures, positive, table, write_figures
 from featurecast.progress import Progress
@@ -120,7 +121,8 @@ def fresh_costs(rivals: Sequence[Rival], shown: Callable[[int], None]) -> list[C
     with tempfile.TemporaryDirectory() as scratch:
         for done, one in enumerate(rivals, 1):
             graph = one.fresh_graph(Path(scratch))
-            costs.append(cost_of(Contender(one.name, "rival, untrained", graph), runs=_FEW_RUNS))
+            counted = Count(one.counted.parameters, one.counted.macs, 0)
+            costs.append(cost_of(Contender(one.name, "rival, untrained", graph), _FEW_RUNS, counted))
             graph.unlink()
             shown(done)
     return costs

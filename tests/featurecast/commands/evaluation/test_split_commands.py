@@ -148,14 +148,16 @@ def test_a_network_without_masks_or_without_our_latent_is_refused(network, datas
 
 def test_models_has_a_row_for_another_network(network, tmp_path, capsys):
     figures = tmp_path / "figures.json"
-    assert _run("models", "--also", f"rival={network}", "--runs", 1, "--json", figures) == 0
+    assert _run(
+        "models", "--models", "ours", "--also", f"rival={network}", "--runs", 1, "--json", figures
+    ) == 0  # fmt: skip
     rows = {row["name"]: row for row in json.loads(figures.read_text())["models"]}
     assert rows["rival"]["parameters"] == 4 * 3 * 64 + 7 * 4
     assert "| rival" in capsys.readouterr().out
 
 
 def test_models_refuses_a_row_that_is_not_there(tmp_path, capsys):
-    assert _run("models", "--also", f"rival={tmp_path / 'no.onnx'}", "--runs", 1) == 2
+    assert _run("models", "--models", "ours", "--also", f"rival={tmp_path / 'no.onnx'}", "--runs", 1) == 2
     assert "rival: expected an ONNX file" in capsys.readouterr().err
 
 
