@@ -35,7 +35,7 @@ class Chromium:
 
     def __init__(self, executable: str, yields: bool = False) -> None:
         """Start the browser that `find_chromium` found; `yields`: whatever else runs here goes first."""
-        polite = ["nice", "-n", "10"] if yields else []
+        polite = ["nice", "-n", "4"] if yields else []
         self._process = subprocess.Popen(
             [*polite, "node", str(Path(__file__).with_suffix(".mjs")), executable],
             cwd=REPOSITORY,

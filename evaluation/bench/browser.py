@@ -205,13 +205,14 @@ def _head_times(browser: Chromium, url: str, heads: Sequence[str]) -> list[Figur
 def _joins(browser: Chromium, url: str, heads: Sequence[str]) -> list[Figure]:
     joins, overlays = [], []
     for count in range(_JOINS):
-        _open(browser, url, heads)
+        _open(browser, url, ())  # as the page opens for everybody: heads are off until they are chosen
         browser.until("document.querySelector('[data-stat=join_ms]').textContent > 0", 30)
-        if count < _OVERLAYS:
-            browser.until("document.querySelector('[data-stat=first_overlay_ms]').textContent > 0", 30)
-            overlays.append(browser.stats()["first_overlay_ms"])
         joins.append(browser.stats()["join_ms"])
         _say(f"join {count + 1} of {_JOINS}: {joins[-1]:.0f} ms")
+    for _ in range(_OVERLAYS):
+        _open(browser, url, heads)
+        browser.until("document.querySelector('[data-stat=first_overlay_ms]').textContent > 0", 30)
+        overlays.append(browser.stats()["first_overlay_ms"])
     return [
         Figure(
             "join_ms",
