@@ -30,7 +30,7 @@ from core_network.training.augment import Sample, random_view
 from core_network.training.network import Architecture, CoreNetwork, ServedCore, normalise
 from core_network.training.stills import Still
 
-__all__ = ["RATE_STEPS", "export_core", "export_float", "load_trained_core"]
+__all__ = ["RATE_STEPS", "export_core", "export_float", "load_trained_core", "quantise_graph"]
 
 RATE_STEPS = dict(zip(RATES, (0.5, 0.75, 1.0, 1.6), strict=True))
 """Quantiser step of each rate; the network trained with all of them."""
@@ -82,18 +82,7 @@ def export_core(
         bottleneck += [node for node in graph.node if halves & set(node.input)]
         rng = np.random.default_rng(9)
         samples = [random_view(still, width, height, rng, full_share=1.0) for still in stills]
-        quantize_static(
-            str(folded),
-            str(small),
-            _Frames(samples),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=[node.name for node in bottleneck],
-            op_types_to_quantize=["Conv", "Add", "Concat", "Resize", "Relu"],
-        )
+        quantise_graph(folded, small, _Frames(samples), [node.name for node in bottleneck])
         model = onnx.load(small)
         _take_bytes(model, shape)
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,6 +101,31 @@ def export_core(
     )
     (folder / "spec.json").write_text(json.dumps(spec.to_json(), indent=1) + "\n")
     return spec
+
+
+def quantise_graph(
+    folded: Path,
+    quantised: Path,
+    frames: CalibrationDataReader,
+    in_float: Sequence[str],
+    kinds: Sequence[str] = ("Conv", "Add", "Concat", "Resize", "Relu"),
+) -> None:
+    """Write a float graph as int8: 7-bit weights per channel, activations by `frames`.
+
+    Nodes of these `kinds` are quantised, those named `in_float` stay as they are.
+    """
+    quantize_static(
+        str(folded),
+        str(quantised),
+        frames,
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        reduce_range=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        nodes_to_exclude=list(in_float),
+        op_types_to_quantize=list(kinds),
+    )
 
 
 def export_float(core: CoreNetwork, path: Path, shape: tuple[int, int] = (352, 640)) -> None:

@@ -16,11 +16,12 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import CalibrationDataReader
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
 from core_network.motion import CHANNELS
+from core_network.training.export import quantise_graph
 from evaluation.baselines.backbones.mobilenet import MobileNetV2
 from evaluation.baselines.layers import conv_norm
 
@@ -88,18 +89,8 @@ def write_small_backbone(path: Path, shape: tuple[int, int]) -> None:
         )
         quant_pre_process(str(whole), str(folded), skip_symbolic_shape=True)
         graph = onnx.load(folded).graph
-        quantize_static(
-            str(folded),
-            str(small),
-            _Noise(shape),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=[node.name for node in graph.node if "latent" in node.output],
-            op_types_to_quantize=["Conv", "Add", "Concat", "Resize", "Relu", "Clip"],
-        )
+        last = [node.name for node in graph.node if "latent" in node.output]
+        quantise_graph(folded, small, _Noise(shape), last, ("Conv", "Add", "Resize", "Relu", "Clip"))
         model = onnx.load(small)
     _take_bytes(model.graph, shape)
     onnx.checker.check_model(model)
