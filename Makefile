@@ -39,8 +39,10 @@ lint: $(VENV)/test.stamp
 models: $(VENV)/test.stamp
 	test -f runs/procedural/truth.jsonl || $(VENV)/bin/python -m core_network.scenes \
 	  --out runs/procedural --count 1600 --matches 60 --seed 7 --width 1280 --height 720
+	test -f runs/pseudo_labelled/labels.jsonl || $(VENV)/bin/python -m core_network.training.pseudo_labels \
+	  --out runs/pseudo_labelled
 	$(VENV)/bin/featurecast train core configs/core.yaml --resume
-	$(VENV)/bin/featurecast export core runs/core-v2/checkpoint.pt
+	$(VENV)/bin/featurecast export core runs/core-v3/checkpoint.pt
 	$(VENV)/bin/featurecast train head configs/head_player_tracking.yaml --resume
 	$(VENV)/bin/featurecast export head runs/head_player_tracking/checkpoint.pt
 	$(VENV)/bin/featurecast train head configs/head_ball_statistics.yaml --resume

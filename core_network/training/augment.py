@@ -29,6 +29,7 @@ class Sample:
     planes: NDArray[np.uint8]  # [H, W, 6], see core_network.motion.with_motion
     people: NDArray[np.float32] | None
     balls: NDArray[np.float32] | None
+    doubtful: NDArray[np.float32] | None = None
 
 
 def full_view(still: Still, width: int, height: int, flip: bool = False) -> Sample:
@@ -38,10 +39,18 @@ def full_view(still: Still, width: int, height: int, flip: bool = False) -> Samp
     return _view(still, pixels, still.earlier_pixels(), crop, width, height, flip, keep_aspect=True)
 
 
-def random_view(still: Still, width: int, height: int, rng: np.random.Generator, full_share: float) -> Sample:
+def random_view(
+    still: Still,
+    width: int,
+    height: int,
+    rng: np.random.Generator,
+    full_share: float,
+    hard_share: float = 0.0,
+) -> Sample:
     """Return the whole picture (with probability `full_share`) or a part, zoomed in 1 to 2.3 times.
 
-    Half of them are mirrored; stills may be given a past.
+    Half of them are mirrored; stills may be given a past. A part shows one of the still's hard places with
+    probability `hard_share`.
     """
     flip = bool(rng.random() < 0.5)
     pixels = still.pixels()
@@ -62,6 +71,8 @@ def random_view(still: Still, width: int, height: int, rng: np.random.Generator,
     elif still.people is not None and len(still.people):
         box = still.people[rng.integers(len(still.people))]
         anchor = (box[:2] + box[2:]) / 2
+    if still.hard is not None and len(still.hard) and rng.random() < hard_share:
+        anchor = still.hard[rng.integers(len(still.hard))]
     left = int(np.clip(anchor[0] - crop_width * rng.random(), 0, full_width - crop_width))
     top = int(np.clip(anchor[1] - crop_height * rng.random(), 0, full_height - crop_height))
     crop = (left, top, int(crop_width), int(crop_height))
@@ -148,15 +159,19 @@ def _view(
             points = np.stack([crop_width - points[:, 0], points[:, 1]], 1)
         return (points * scale + shift).astype(np.float32)
 
-    people = balls = None
-    if still.people is not None:
-        a, b = mapped(still.people[:, :2]), mapped(still.people[:, 2:])
+    def seen(known: NDArray[np.float32]) -> NDArray[np.float32]:
+        a, b = mapped(known[:, :2]), mapped(known[:, 2:])
         boxes = np.concatenate([np.minimum(a, b), np.maximum(a, b)], 1)
         # Labels follow the visible part of a person; one who is cut by most of the body is left out.
         clipped = np.clip(boxes, [0, 0, 0, 0], [width, height, width, height])
         whole = (boxes[:, 2:] - boxes[:, :2]).prod(1)
-        people = clipped[(clipped[:, 2:] - clipped[:, :2]).prod(1) > 0.4 * whole].astype(np.float32)
+        kept = clipped[(clipped[:, 2:] - clipped[:, :2]).prod(1) > 0.4 * whole]
+        return np.asarray(kept, np.float32)
+
+    people = seen(still.people) if still.people is not None else None
+    doubtful = seen(still.doubtful) if still.doubtful is not None else None
+    balls = None
     if still.balls is not None:
         at = mapped(still.balls)
         balls = at[((at >= 0) & (at < [width, height])).all(1)]
-    return Sample(planes, people, balls)
+    return Sample(planes, people, balls, doubtful)

@@ -23,11 +23,15 @@ Batch = tuple[Tensor, dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Feed:
-    """Where samples come from: pictures by source, each source's share, how many are shown whole."""
+    """Where samples come from: pictures by source and each source's share.
+
+    `full_share` of them are shown whole, `hard_share` of the others where the network erred, if it did.
+    """
 
     pools: Mapping[str, Sequence[Still]]
     mix: Mapping[str, float]
     full_share: float
+    hard_share: float
     size: int
     shape: tuple[int, int]
     seed: int
@@ -41,9 +45,9 @@ def _one(feed: Feed, step: int) -> Batch:
     for name in rng.choice(names, feed.size, p=weights / weights.sum()):
         pool = feed.pools[str(name)]
         still = pool[int(rng.integers(len(pool)))]
-        sample = random_view(still, feed.shape[1], feed.shape[0], rng, feed.full_share)
+        sample = random_view(still, feed.shape[1], feed.shape[0], rng, feed.full_share, feed.hard_share)
         planes.append(sample.planes)
-        targets.append(make_targets(sample.people, sample.balls, *feed.shape))
+        targets.append(make_targets(sample.people, sample.balls, *feed.shape, sample.doubtful))
     maps = {
         f.name: torch.from_numpy(np.stack([np.asarray(getattr(t, f.name), np.float32) for t in targets]))
         for f in fields(Targets)

@@ -19,7 +19,8 @@ class Stage:
     """One part of the schedule; the learning rate falls as a cosine from `learning_rate` to 2 % of it.
 
     `mix` gives the share of each source of pictures, `full_share` how many are shown whole, as the encoder
-    will see them, `box_weight` the weight of the box loss. With `rate_weight` (loss per kB) it quantises.
+    will see them, `hard_share` how many of the others show a place where the network erred before the stage,
+    `box_weight` the weight of the box loss. With `rate_weight` (loss per kB) it quantises.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Stage:
     learning_rate: float
     mix: dict[str, float]
     full_share: float = 0.55
+    hard_share: float = 0.0
     box_weight: float = 3.0
     rate_weight: float = 0.0
     imitation: float = 0.0
@@ -35,12 +37,16 @@ class Stage:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """A run; `input` is (height, width) of the network, `procedural` the folder of rendered scenes."""
+    """A run; `input` is (height, width) of the network.
+
+    `procedural` is the folder of rendered scenes, `pseudo_labelled` that of pictures with teachers' labels.
+    """
 
     name: str
     seed: int
     output: Path
     procedural: Path
+    pseudo_labelled: Path
     batch: int
     input: tuple[int, int]
     architecture: Architecture
@@ -72,6 +78,7 @@ def config_of(document: Mapping[str, Any]) -> TrainingConfig:
         seed=int(keys.pop("seed")),
         output=Path(keys.pop("output")),
         procedural=Path(keys.pop("procedural")),
+        pseudo_labelled=Path(keys.pop("pseudo_labelled")),
         batch=int(keys.pop("batch")),
         input=(int(height), int(width)),
         architecture=Architecture(**network),

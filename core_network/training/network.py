@@ -80,7 +80,9 @@ class CoreNetwork(nn.Module):
     def shared(self, x: Tensor) -> Tensor:
         """Return the wide features before the bottleneck, [B, pyramid + 4*fine, H/8, W/8]."""
         coarse, fine = self.towers(x)
-        return torch.cat([coarse, F.pixel_unshuffle(fine, 2)], 1)
+        wide = torch.cat([coarse, F.pixel_unshuffle(fine, 2)], 1)
+        # Unshuffling loses the order in memory that fast convolutions want.
+        return wide.contiguous(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the latent."""

@@ -24,10 +24,13 @@ from core_network.motion import EARLIER
 __all__ = [
     "KEPT_WIDTH",
     "Still",
+    "encoded",
+    "kept_picture",
     "load_badminton",
     "load_football",
     "load_point_stills",
     "load_procedural",
+    "load_pseudo_labelled",
     "read_splits",
 ]
 
@@ -45,6 +48,8 @@ class Still:
     people: NDArray[np.float32] | None  # [n, 4] x0 y0 x1 y1
     balls: NDArray[np.float32] | None  # [m, 2] x y
     earlier: tuple[bytes, ...] = ()  # the frames before, newest first, as JPEG; stills have none
+    doubtful: NDArray[np.float32] | None = None  # [k, 4] x0 y0 x1 y1: somebody, or nobody
+    hard: NDArray[np.float32] | None = None  # [j, 2] x y: where the network erred
 
     def pixels(self) -> NDArray[np.uint8]:
         """Return the picture, RGB [h, w, 3]."""
@@ -61,7 +66,8 @@ def _decoded(picture: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
 
 
-def _encoded(pixels: NDArray[np.uint8]) -> bytes:
+def encoded(pixels: NDArray[np.uint8]) -> bytes:
+    """Return RGB [h, w, 3] as JPEG."""
     target = io.BytesIO()
     Image.fromarray(pixels).save(target, "JPEG", quality=92)
     return target.getvalue()
@@ -83,7 +89,7 @@ def _wanted(root: Path, prefix: str, splits: Iterable[str]) -> list[Path]:
     ]
 
 
-def _kept(picture: Image.Image, aspect: float | None = None) -> NDArray[np.uint8]:
+def kept_picture(picture: Image.Image, aspect: float | None = None) -> NDArray[np.uint8]:
     """Return the picture as RGB, KEPT_WIDTH wide; `aspect` undoes a stretched export."""
     width, height = picture.size
     kept_height = round(KEPT_WIDTH / (aspect or width / height))
@@ -112,7 +118,7 @@ def load_football(root: Path, splits: Sequence[str] = ("train",)) -> list[Still]
     """Return the football stills: players, goalkeepers and referees are people, balls are balls."""
     stills = []
     for path in _wanted(root, "images/football_players_yolo/", splits):
-        picture = _kept(Image.open(path))
+        picture = kept_picture(Image.open(path))
         rows = _yolo(path.parents[1] / "labels" / (path.stem + ".txt"))
         scale = np.array([picture.shape[1], picture.shape[0]], np.float64)
         centre, half = rows[:, 1:3] * scale, rows[:, 3:5] * scale / 2
@@ -128,14 +134,14 @@ def load_point_stills(
     """Return stills of `images/<folder>` that label the ball alone (YOLO boxes); people are not labelled."""
     stills = []
     for path in _wanted(root, f"images/{folder}/", splits):
-        picture = _kept(Image.open(path), aspect)
+        picture = kept_picture(Image.open(path), aspect)
         rows = _yolo(path.parents[1] / "labels" / (path.stem + ".txt"))
         scale = np.array([picture.shape[1], picture.shape[0]], np.float64)
         stills.append(Still(path.name, picture, None, (rows[:, 1:3] * scale).astype(np.float32)))
     return stills
 
 
-def load_badminton(root: Path, splits: Sequence[str] = ("train",), every: int = 12) -> list[Still]:
+def load_badminton(root: Path, splits: Sequence[str] = ("train",), every: int = 4) -> list[Still]:
     """Return every n-th frame of the badminton clips with its shuttle and the frames before it.
 
     People are not labelled.
@@ -152,7 +158,7 @@ def load_badminton(root: Path, splits: Sequence[str] = ("train",), every: int = 
                 at = index % every - every // 2
                 if not -EARLIER <= at <= 0:
                     continue
-                recent.appendleft(_encoded(_kept(Image.fromarray(frame.to_ndarray(format="rgb24")))))
+                recent.appendleft(encoded(kept_picture(Image.fromarray(frame.to_ndarray(format="rgb24")))))
                 if at or len(recent) <= EARLIER:
                     continue
                 height = round(KEPT_WIDTH * frame.height / frame.width)
@@ -183,4 +189,21 @@ def load_procedural(folder: Path) -> list[Still]:
                 (folder / name).read_bytes() for name in [row["file"], *row.get("earlier", [])]
             )
             stills.append(Still(row["file"], picture, people, balls, tuple(earlier)))
+    return stills
+
+
+def load_pseudo_labelled(folder: Path) -> list[Still]:
+    """Return what `python -m core_network.training.pseudo_labels` wrote; raises ValueError without it."""
+    table = folder / "labels.jsonl"
+    if not table.is_file():
+        raise ValueError(
+            f"{table}: expected the teachers' labels, there is no such file; "
+            f"python -m core_network.training.pseudo_labels --out {folder}"
+        )
+    stills = []
+    for row in map(json.loads, table.read_text().splitlines()):
+        picture, *earlier = ((folder / name).read_bytes() for name in [row["file"], *row["earlier"]])
+        people, doubtful = (np.array(row[key], np.float32).reshape(-1, 4) for key in ("people", "doubtful"))
+        balls = None if row["balls"] is None else np.array(row["balls"], np.float32).reshape(-1, 2)
+        stills.append(Still(row["file"], picture, people, balls, tuple(earlier), doubtful))
     return stills

@@ -11,6 +11,8 @@ __all__ = ["STRIDE", "Targets", "make_targets"]
 
 STRIDE = 4
 """Pixels of the network input per cell of the task maps."""
+_UNDECIDED = np.float32(0.99)
+"""Heat that is neither a centre nor ground: its loss is nothing, whatever is said there."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,16 @@ def _splat(heat: NDArray[np.float32], cx: float, cy: float, sx: float, sy: float
 
 
 def make_targets(
-    people: NDArray[np.float32] | None, balls: NDArray[np.float32] | None, height: int, width: int
+    people: NDArray[np.float32] | None,
+    balls: NDArray[np.float32] | None,
+    height: int,
+    width: int,
+    doubtful: NDArray[np.float32] | None = None,
 ) -> Targets:
     """Return the maps for boxes [n, 4] and ball centres [m, 2] in px of an input of height x width.
 
-    None means "not labelled in this picture": that task's loss is then left out.
+    None means "not labelled in this picture": that task's loss is then left out. Inside `doubtful` boxes
+    [k, 4] nothing says whether there is a person.
     """
     rows, columns = height // STRIDE, width // STRIDE
     heat, weight = np.zeros((rows, columns), np.float32), np.zeros((rows, columns), np.float32)
@@ -72,6 +79,10 @@ def make_targets(
                     weight[yy, xx] = own
                     boxes[:, yy, xx] = x0, y0, x1, y1
         heat[iy, ix] = 1
+    for box in doubtful.tolist() if doubtful is not None else []:
+        x0, y0, x1, y1 = (max(0, round(v / STRIDE)) for v in box)
+        # The focal loss takes (1 - heat)^4 of a place that is no centre.
+        np.maximum(heat[y0:y1, x0:x1], _UNDECIDED, out=heat[y0:y1, x0:x1])
     for x, y in balls.tolist() if balls is not None else []:
         cx, cy = x / STRIDE, y / STRIDE
         if not (0 <= cx < columns and 0 <= cy < rows):

@@ -4,7 +4,7 @@
 
 A stage without `rate_weight` trains the tasks alone. One with it quantises in the task path and adds noise in
 the rate path (mixed quantisation), pays for bits, and keeps what the tasks do not need by two more losses:
-imitation of the free network's wide features, and reconstruction of the picture at 1/8 size.
+imitation of a network that ImageNet has taught, and reconstruction of the picture at 1/4 size.
 """
 
 from __future__ import annotations
@@ -25,23 +25,27 @@ from torch import Tensor, nn
 from core_network.training.batches import Feed, batches
 from core_network.training.config import Stage, TrainingConfig
 from core_network.training.curves import draw_curves
+from core_network.training.hard_places import HardPlaces, hard_places, with_hard_places
+from core_network.training.imagenet import WEIGHTS, ImageNetFeatures
 from core_network.training.memory import keep_freed_memory
-from core_network.training.network import CoreNetwork
 from core_network.training.stills import (
     Still,
     load_badminton,
     load_football,
     load_point_stills,
     load_procedural,
+    load_pseudo_labelled,
 )
 from core_network.training.trainee import Trainee
-from core_network.training.validation import validate
+from core_network.training.validation import Maps, validate
 
-__all__ = ["SMOOTHING", "load_holdout", "load_pools", "train_core"]
+__all__ = ["SMOOTHING", "load_holdout", "load_pools", "load_teacher", "train_core"]
 
 M = TypeVar("M", bound=nn.Module)
 
 SHOW_EVERY, CHECKPOINT_EVERY, VALIDATE_EVERY = 20, 250, 1000
+HARD_SOURCES = ("football", "tennis")
+_HOLDOUT_EVERY = 12
 SMOOTHING = 0.97
 """How much of a shown loss is that of the step before."""
 
@@ -54,6 +58,7 @@ def load_pools(config: TrainingConfig, root: Path) -> dict[str, Sequence[Still]]
         "volleyball": lambda: load_point_stills(root, "volleyball_ball_yolo", aspect=16 / 9),
         "badminton": lambda: load_badminton(root),
         "procedural": lambda: [s for s in load_procedural(config.procedural) if not s.earlier],
+        "pseudo": lambda: load_pseudo_labelled(config.pseudo_labelled),
         "matches": lambda: [s for s in load_procedural(config.procedural) if s.earlier],
     }
     wanted = {name for stage in config.stages for name, share in stage.mix.items() if share > 0}
@@ -71,24 +76,35 @@ def load_holdout(root: Path) -> Mapping[str, Sequence[Still]]:
     """Return football stills and badminton frames of the validation split: they choose, they never train."""
     return {
         "football": load_football(root, ("validation",)),
-        "badminton": load_badminton(root, ("validation",)),
+        "badminton": load_badminton(root, ("validation",), every=_HOLDOUT_EVERY),
     }
+
+
+def load_teacher(config: TrainingConfig, root: Path) -> nn.Module | None:
+    """Return what the stages imitate, None when none does; raises ValueError without its weights."""
+    if any(stage.imitation for stage in config.stages):
+        return _channels_last(ImageNetFeatures(root / WEIGHTS))
+    return None
 
 
 def train_core(
     config: TrainingConfig,
     pools: Mapping[str, Sequence[Still]],
     holdout: Mapping[str, Sequence[Still]],
+    teacher: nn.Module | None = None,
     *,
     resume: bool = False,
 ) -> Path:
     """Run the schedule on `pools`, validate on `holdout` and return the checkpoint.
 
-    Progress goes to stderr, the record of the run to `<output>/record.json`.
+    `teacher` gives the features to imitate (see `imagenet`); raises ValueError when a stage needs it and it
+    is not there. Progress goes to stderr, the record of the run to `<output>/record.json`.
     """
+    if teacher is None and any(stage.imitation for stage in config.stages):
+        raise ValueError(f"{config.name}: a stage imitates, expected a teacher")
     keep_freed_memory()
     torch.manual_seed(config.seed)
-    run = _Run(config, pools, holdout)
+    run = _Run(config, pools, holdout, teacher)
     if resume and run.checkpoint.is_file():
         run.load()
     begin = 0
@@ -107,15 +123,16 @@ class _Run:
         config: TrainingConfig,
         pools: Mapping[str, Sequence[Still]],
         holdout: Mapping[str, Sequence[Still]],
+        teacher: nn.Module | None,
     ) -> None:
-        self.config, self.pools, self.holdout = config, pools, holdout
+        self.config, self.pools, self.holdout, self.teacher = config, dict(pools), holdout, teacher
         config.output.mkdir(parents=True, exist_ok=True)
         self.checkpoint = config.output / "checkpoint.pt"
         self.model = _channels_last(Trainee(config.architecture))
         self.average = copy.deepcopy(self.model)
         self.optimiser = self._fresh_optimiser()
         self.step = 0
-        self.free: dict[str, Tensor] | None = None
+        self.hard: dict[str, HardPlaces] = {}
         self.record: dict[str, list[dict[str, Any]]] = {"stages": [], "curve": [], "validation": []}
 
     def load(self) -> None:
@@ -124,7 +141,7 @@ class _Run:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.record, self.free = state["step"], state["record"], state["free"]
+        self.step, self.record, self.hard = state["step"], state["record"], state["hard"]
         print(f"resuming {self.checkpoint} at step {self.step}", file=sys.stderr)
 
     def save(self) -> None:
@@ -135,7 +152,7 @@ class _Run:
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "record": self.record,
-            "free": self.free,
+            "hard": self.hard,
             "architecture": self.config.architecture,
         }
         temporary = self.checkpoint.with_suffix(".tmp")
@@ -149,10 +166,15 @@ class _Run:
         loss_of = self._loss_of(stage)
         if first == begin:
             self.optimiser = self._fresh_optimiser()
+            if stage.hard_share:
+                self._look_for_hard_places()
+        pools = {
+            name: with_hard_places(stills, self.hard.get(name, {})) for name, stills in self.pools.items()
+        }
         started, smooth = time.monotonic(), dict[str, float]()
         self.model.train()
         c = self.config
-        feed = Feed(self.pools, stage.mix, stage.full_share, c.batch, c.input, c.seed)
+        feed = Feed(pools, stage.mix, stage.full_share, stage.hard_share, c.batch, c.input, c.seed)
         for step, (x, target) in batches(feed, first, end):
             self._set_rate(stage, step - begin)
             loss, parts = loss_of(x, target, step)
@@ -184,13 +206,15 @@ class _Run:
     ) -> Callable[[Tensor, Mapping[str, Tensor], int], tuple[Tensor, dict[str, float]]]:
         if not stage.rate_weight:
             return lambda x, target, step: self.model.free_loss(x, target, stage)
-        if self.free is None:
-            self.free = copy.deepcopy(self.average.core.state_dict())
-        teacher = CoreNetwork(self.config.architecture)
-        teacher.load_state_dict(self.free)
-        frozen = _channels_last(teacher.eval())
         seed = self.config.seed
-        return lambda x, target, step: self.model.rate_loss(x, target, stage, frozen, (seed, step))
+        return lambda x, target, step: self.model.rate_loss(x, target, stage, self.teacher, (seed, step))
+
+    def _look_for_hard_places(self) -> None:
+        """Find where the network errs on its own training pictures; views then show more of it."""
+        maps = self._maps(quantise=True)
+        for source in HARD_SOURCES:
+            if source in self.pools:
+                self.hard[source] = hard_places(maps, self.pools[source], self.config.input)
 
     def _fresh_optimiser(self) -> torch.optim.Optimizer:
         rate = list(self.model.rate.parameters())
@@ -226,14 +250,19 @@ class _Run:
         print(line, file=sys.stderr, flush=True)
         self.record["curve"].append({"step": self.step, **{name: round(v, 4) for name, v in smooth.items()}})
 
-    def _validate(self, stage: Stage) -> None:
+    def _maps(self, *, quantise: bool) -> Maps:
+        """Return the averaged network: what a head would find in its latents."""
         self.average.eval()
 
         def maps(x: Tensor) -> tuple[Tensor, Tensor]:
             latent = self.average.core(x)
-            people, ball = self.average.probes(latent.round() if stage.rate_weight else latent)
+            people, ball = self.average.probes(latent.round() if quantise else latent)
             return people, ball
 
+        return maps
+
+    def _validate(self, stage: Stage) -> None:
+        maps = self._maps(quantise=bool(stage.rate_weight))
         entry: dict[str, Any] = {"step": self.step, "stage": stage.name}
         for source, stills in self.holdout.items():
             found = validate(maps, stills, self.config.input)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import onnx
 
 from core_network.training.export import export_core, load_trained_core
 from core_network.training.stills import Still, load_badminton, load_football
-from core_network.training.train import SMOOTHING, load_pools, train_core
+from core_network.training.train import SMOOTHING, load_pools, load_teacher, train_core
 from evaluation.design_search.plan import TrainingPoint
 from evaluation.models.counting import count
 from evaluation.models.running import measure_running
@@ -31,6 +32,7 @@ class Pictures:
         for point in points:
             if not {source for stage in point.config.stages for source in stage.mix} <= self.pools.keys():
                 self.pools |= load_pools(point.config, root)
+        self.teacher = load_teacher(points[0].config, root)
         self.holdout = {
             "football": load_football(root, ("validation",)),
             "badminton": load_badminton(root, ("validation",), every=24),
@@ -41,10 +43,12 @@ def train_point(point: TrainingPoint, pictures: Pictures) -> dict[str, Any]:
     """Train (going on where a stopped run was) and return its figures.
 
     `ms` is the median of the int8 graph on one thread, by CPU time. `kB` is the factorised estimate of the
-    training; real coding takes less.
+    training; real coding takes less. Raises ValueError when the training went astray.
     """
-    checkpoint = train_core(point.config, pictures.pools, pictures.holdout, resume=True)
+    checkpoint = train_core(point.config, pictures.pools, pictures.holdout, pictures.teacher, resume=True)
     core, record = load_trained_core(checkpoint)
+    if not all(map(math.isfinite, record["curve"][-1].values())):
+        raise ValueError(f"its loss is no number at step {record['curve'][-1]['step']}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         stills = pictures.pools["football"][:: max(1, len(pictures.pools["football"]) // _CALIBRATION)]

@@ -48,12 +48,12 @@ def _needed(root: Path | None) -> Path:
 def _train_core(path: Path, root: Path, *, resume: bool) -> Path:
     # PyTorch is an extra: only here is it needed.
     from core_network.training.config import TrainingConfig
-    from core_network.training.train import load_holdout, load_pools, train_core
+    from core_network.training.train import load_holdout, load_pools, load_teacher, train_core
 
     with refuse(ValueError):
         config = TrainingConfig.load(path)
-        pools = load_pools(config, root)
-    return train_core(config, pools, load_holdout(root), resume=resume)
+        pools, teacher = load_pools(config, root), load_teacher(config, root)
+    return train_core(config, pools, load_holdout(root), teacher, resume=resume)
 
 
 def _train_head(path: Path, root: Path | None, *, resume: bool, steps: int | None) -> Path:

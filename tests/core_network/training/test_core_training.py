@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch", reason="training needs the extra: pip insta
 from core_network.catalogue import load_core  # noqa: E402
 from core_network.encoder import Encoder  # noqa: E402
 from core_network.motion import PLANES, grey, with_motion  # noqa: E402
+from core_network.training import imagenet, train  # noqa: E402
 from core_network.training.augment import full_view, random_view  # noqa: E402
 from core_network.training.config import Stage, TrainingConfig  # noqa: E402
 from core_network.training.export import export_core, export_float, load_trained_core  # noqa: E402
@@ -23,7 +24,7 @@ from core_network.training.network import Architecture, CoreNetwork, normalise  
 from core_network.training.stills import Still, load_football  # noqa: E402
 from core_network.training.targets import make_targets  # noqa: E402
 from core_network.training.train import train_core  # noqa: E402
-from core_network.training.trainee import quantised  # noqa: E402
+from core_network.training.trainee import picture_loss, quantised  # noqa: E402
 from core_network.training.validation import decode_balls, decode_people  # noqa: E402
 
 SMALL = Architecture(stem=4, widths=(4, 6, 8, 8), depths=(1, 1, 1, 1), pyramid=8, fine=4, channels=6)
@@ -66,6 +67,32 @@ def test_pictures_without_labels_cost_nothing_for_that_task() -> None:
     logits, heat = torch.randn(2, 5, 5), torch.zeros(2, 5, 5)
     assert focal_loss(logits, heat, torch.zeros(2)) == 0
     assert focal_loss(logits, heat, torch.ones(2)) > 0
+
+
+def test_a_doubtful_person_costs_nothing_whatever_is_said() -> None:
+    known = torch.ones(1)
+    doubtful = np.array([[100, 60, 120, 110]], np.float32)
+    heat = torch.from_numpy(make_targets(np.zeros((0, 4), np.float32), None, 352, 640, doubtful).heat)[None]
+    silent = torch.full((1, 88, 160), -9.0)
+    claimed = silent.clone()
+    claimed[0, 20, 27] = 5.0  # inside the box
+    assert abs(float(focal_loss(claimed, heat, known) - focal_loss(silent, heat, known))) < 1e-4
+    claimed[0, 60, 27] = 5.0  # elsewhere
+    assert focal_loss(claimed, heat, known) > 1
+
+
+def test_a_stage_that_imitates_asks_for_its_teacher(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected a teacher"):
+        train_core(_config(tmp_path), {"made": _stills()}, {})
+
+
+def test_the_picture_counts_more_where_people_are() -> None:
+    kept, picture, people = torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4), torch.zeros(1, 4, 4)
+    people[0, 1, 1] = 1.0
+    on_a_person, elsewhere = kept.clone(), kept.clone()
+    on_a_person[0, :, 1, 1], elsewhere[0, :, 3, 3] = 1.0, 1.0
+    losses = [picture_loss(value, picture, people) for value in (on_a_person, elsewhere)]
+    assert losses[0] == pytest.approx(5 * losses[1])
 
 
 def test_a_better_box_costs_less() -> None:
@@ -117,28 +144,35 @@ def test_views_move_the_truth_with_the_picture() -> None:
                     assert np.median(patch[:, 0]) > 200 and np.median(patch[:, 1]) < 60
 
 
+class _EighthOfColours(torch.nn.Module):
+    """Stands for the network that is imitated: the picture at 1/8 size, as often as it has channels."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.avg_pool2d(x, 8).repeat(1, 11, 1, 1)[:, : imagenet.CHANNELS]
+
+
 def _config(output: Path) -> TrainingConfig:
     mix = {"made": 1.0}
     stages = (
         Stage("free", 3, 1e-3, mix),
-        Stage("rate", 3, 1e-3, mix, rate_weight=0.1, imitation=1.0, reconstruction=1.0),
+        Stage("rate", 3, 1e-3, mix, hard_share=0.5, rate_weight=0.1, imitation=1.0, reconstruction=1.0),
     )
-    return TrainingConfig("small", 1, output, output, 2, (352, 640), SMALL, stages)
+    return TrainingConfig("small", 1, output, output, output, 2, (352, 640), SMALL, stages)
 
 
 def test_a_resumed_run_ends_where_an_unbroken_one_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.set_num_threads(1)
-    stills = _stills()
-    whole = torch.load(
-        train_core(_config(tmp_path / "whole"), {"made": stills}, {"made": stills[:1]}), weights_only=False
-    )
+    stills, teacher = _stills(), _EighthOfColours()
+    monkeypatch.setattr(train, "HARD_SOURCES", ("made",))
+    checkpoint = train_core(_config(tmp_path / "whole"), {"made": stills}, {"made": stills[:1]}, teacher)
+    whole = torch.load(checkpoint, weights_only=False)
     broken = _config(tmp_path / "broken")
     first = dataclasses.replace(broken, stages=broken.stages[:1])
-    train_core(first, {"made": stills}, {"made": stills[:1]})
+    train_core(first, {"made": stills}, {"made": stills[:1]}, teacher)
     resumed = torch.load(
-        train_core(broken, {"made": stills}, {"made": stills[:1]}, resume=True), weights_only=False
+        train_core(broken, {"made": stills}, {"made": stills[:1]}, teacher, resume=True), weights_only=False
     )
     assert resumed["step"] == whole["step"] == 6
     for name, value in whole["average"].items():
@@ -197,7 +231,7 @@ def test_report_never_enters_training(tmp_path: Path) -> None:
 
 
 def test_unknown_keys_in_the_yaml_are_named(tmp_path: Path) -> None:
-    text = "name: x\nseed: 1\noutput: o\nprocedural: p\nbatch: 2\ninput: [352, 640]\n"
+    text = "name: x\nseed: 1\noutput: o\nprocedural: p\npseudo_labelled: q\nbatch: 2\ninput: [352, 640]\n"
     text += "architecture: {}\nstages: []\nspeed: 3\n"
     (tmp_path / "core.yaml").write_text(text)
     with pytest.raises(ValueError, match="speed"):
