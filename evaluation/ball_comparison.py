@@ -15,6 +15,7 @@ from typing import Any
 
 from core_network.catalogue import Core
 from core_network.training.detection import BallScore
+from evaluation.bench.figure import Figure
 from evaluation.datasets.ball_points import read_ball
 from evaluation.datasets.mot import read_mot
 from evaluation.datasets.types import Clip, DatasetError, Frame, NothingOfSplit
@@ -25,7 +26,7 @@ from evaluation.metrics.points import RADIUS_PX, PointScore, count_points, point
 from evaluation.tracking_comparison import CLIPS
 from task_heads.registry import Registry
 
-__all__ = ["BallRow", "labelled_balls", "score_ball", "sum_up"]
+__all__ = ["BallRow", "gain_figures", "labelled_balls", "score_ball", "sum_up"]
 
 _HEAD = "ball_statistics"
 _STILLS = Path("images/football_players_yolo")
@@ -34,6 +35,7 @@ _POINT_CSVS = (Path("video/badminton_alenzenx"), Path("video/volleyball_beach_sh
 _SHOT_SPLITS = {"shot_A": "report", "shot_B": "validation"}
 _BLOCK_FRAMES = 15
 _MIN_CLIPS = 8
+_GAIN = 5.0
 
 Counts = dict[str, list[BallScore]]
 
@@ -115,6 +117,23 @@ def sum_up(name: str, rows: Sequence[BallRow]) -> BallRow:
         by_run = [unit for row in rows for unit in row.units[kind]]
         units[kind] = by_clip if len(rows) >= _MIN_CLIPS else by_run
     return _row(name, sum(row.frames for row in rows), sum(row.balls for row in rows), units)
+
+
+def gain_figures(rows: Sequence[BallRow], split: str) -> list[Figure]:
+    """Return F1 on the clips of a split together, and what the filter adds to it, beside its bound."""
+    scores = sum_up("clips", rows).scores
+    shown, unfiltered = scores["shown"].counts.f1, scores["unfiltered"].counts.f1
+    where = f"{len(rows)} {split} clips"
+    return [
+        Figure("ball_f1", f"Ball F1, {where}", 100 * shown),
+        Figure(
+            "ball_gain",
+            f"F1 above its own detections, {where}",
+            100 * (shown - unfiltered),
+            "points",
+            at_least=_GAIN,
+        ),
+    ]
 
 
 def _row(name: str, frames: int, balls: int, units: Mapping[str, Sequence[Sequence[BallScore]]]) -> BallRow:

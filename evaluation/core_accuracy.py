@@ -6,14 +6,15 @@ import itertools
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core_network.catalogue import Core
 from core_network.training.detection import BallScore
 from evaluation.datasets.open import open_dataset
-from evaluation.datasets.predictions import Prediction
+from evaluation.datasets.people import PERSON, people_only
+from evaluation.datasets.predictions import Prediction, Predictions
 from evaluation.datasets.types import Clip, Dataset, Frame, Rect
 from evaluation.decoded import HeadOutcome, decoded_frames, heads_on
 from evaluation.gallery import Mistakes, unmatched
@@ -27,7 +28,7 @@ __all__ = [
     "SMALL_AT_1920",
     "CoreAccuracy",
     "FootballAccuracy",
-    "people_of",
+    "ball_counts",
     "report_football",
     "score_core",
     "score_football",
@@ -40,7 +41,7 @@ SHUTTLE_RADIUS_AT_1920 = 15.0
 
 _FOOTBALL, _TENNIS = "images/football_players_yolo", "images/tennis_ball_yolo"
 _BADMINTON = "video/badminton_alenzenx"
-_BALL, _PERSON = "ball", "person"
+_BALL = "ball"
 _FOOTBALL_LABELS = (_BALL, "goalkeeper", "player", "referee")
 _BLOCK = 30  # frames of a clip that are resampled together
 
@@ -51,7 +52,8 @@ Progress = Callable[[int], None]
 class FootballAccuracy:
     """Stills: people over every detection, the ball as displayed.
 
-    `mistakes`: of the people that are displayed, still by still.
+    Still by still: `detections` of people, `balls` (counts of those displayed) and `mistakes`, of the people
+    that are displayed.
     """
 
     rate: str
@@ -61,6 +63,8 @@ class FootballAccuracy:
     small_recall: float
     small_interval: Interval
     ball: PointScore
+    detections: Predictions
+    balls: Sequence[BallScore]
     mistakes: Sequence[Mistakes]
 
 
@@ -135,7 +139,7 @@ def score_football(
     balls = list[BallScore]()
     for clip, frame, heads in _on_stills(football, core, rate, ("player_tracking", "ball_statistics")):
         tracked = heads["player_tracking"]
-        every = [Prediction(_PERSON, box.xyxy, box.score) for box in _best_first(tracked.every)]
+        every = [Prediction(PERSON, box.xyxy, box.score) for box in _best_first(tracked.every)]
         detections[clip.name, frame.name] = every
         there = [thing.box for thing in frame.things if thing.label != _BALL]
         small.append(_small_found(there, frame.width, unmatched([one.box for one in every], there)[0]))
@@ -147,11 +151,13 @@ def score_football(
     return FootballAccuracy(
         rate=rate,
         stills=len(balls),
-        people=average_precision(people_of(football), detections),
+        people=average_precision(people_only(football), detections),
         small_people=sum(there for _, there in small),
         small_recall=_share(small),
         small_interval=interval(small, _share),
         ball=point_score([[one] for one in balls]),
+        detections=detections,
+        balls=balls,
         mistakes=mistakes,
     )
 
@@ -159,24 +165,6 @@ def score_football(
 def report_football(root: Path) -> Dataset:
     """Return the football stills of the report split with their labels."""
     return open_dataset("yolo", root / _FOOTBALL, labels=_FOOTBALL_LABELS, split="report")
-
-
-def people_of(dataset: Dataset) -> Dataset:
-    """Return the dataset with its people alone, all of one label: roles are another task."""
-    clips = tuple(
-        replace(
-            clip,
-            frames=tuple(
-                replace(
-                    frame,
-                    things=tuple(replace(one, label=_PERSON) for one in frame.things if one.label != _BALL),
-                )
-                for frame in clip.frames
-            ),
-        )
-        for clip in dataset.clips
-    )
-    return replace(dataset, clips=clips, labels=(_PERSON,))
 
 
 def _on_stills(
@@ -195,15 +183,22 @@ def _on_stills(
             yield *by_file[seen.name], outcome
 
 
-def _ball(frame: Frame, heads: dict[str, HeadOutcome], radius: float = RADIUS_PX) -> BallScore:
-    """Count the ball points that are displayed against a frame's labelled balls, boxes or spots."""
+def ball_counts(
+    frame: Frame, shown: Sequence[tuple[float, float, float]], radius: float = RADIUS_PX
+) -> BallScore:
+    """Count points x, y, score in px of the picture against a frame's labelled balls, boxes or spots."""
     spots = [(spot.x, spot.y) for spot in frame.spots]
     for thing in frame.things:
         if thing.label == _BALL:
             x0, y0, x1, y1 = thing.box
             spots.append(((x0 + x1) / 2, (y0 + y1) / 2))
-    shown = [(*point.xy, point.score) for point in heads["ball_statistics"].shown.points]
     return count_points(spots, shown, frame.width, radius)
+
+
+def _ball(frame: Frame, heads: dict[str, HeadOutcome], radius: float = RADIUS_PX) -> BallScore:
+    """Count the ball points that are displayed."""
+    shown = [(*point.xy, point.score) for point in heads["ball_statistics"].shown.points]
+    return ball_counts(frame, shown, radius)
 
 
 def _best_first(result: Result) -> list[Box]:

@@ -1,21 +1,26 @@
-"""What features take on real clips of the report split, as carried, at each rate."""
+"""What features take on real clips of the report split, as carried, and whether they arrive unchanged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from core_network.catalogue import Core
+from core_network.spec import RATES
 from evaluation.datasets.types import DatasetError
 from evaluation.metrics.bootstrap import Interval, blocks, interval
+from stream.bitstream import BitstreamDecoder
 from stream.carriage import carried_size
-from viewer.inputs import EncodedInput
+from stream.programme import Analysis, FeatureEncoder
+from stream.source import SourceFrame, open_source
 
-__all__ = ["CLIPS", "RateSize", "measure_rate"]
+__all__ = ["CLIPS", "RateSize", "measure_rates"]
 
 CLIPS = {
     "football_zak_soccer": "video/football_zak_soccer/soccer.mp4",
@@ -29,12 +34,16 @@ _BLOCK = 10  # frames that are resampled together: one key and its deltas
 
 @dataclass(frozen=True)
 class RateSize:
-    """Bytes of a frame's features with SEI, escaping and chunk headers: by clip, and the clips' mean."""
+    """Bytes of a frame's features with SEI, escaping and chunk headers: by clip, and the clips' mean.
+
+    `exact`: the share of frames whose decoded symbols are the encoder's, each one.
+    """
 
     rate: str
     clips: dict[str, float]
     mean: float
     spread: Interval
+    exact: float
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -44,27 +53,57 @@ class RateSize:
             "clips": clips,
             "mean": round(self.mean),
             "interval": self.spread.to_json(),
+            "exact": self.exact,
         }
 
 
-def measure_rate(root: Path, core: Core, rate: str, tick: Callable[[], None]) -> RateSize:
-    """Encode the first frames of each clip at a rate; raises DatasetError when a clip is not there."""
-    sizes: dict[str, list[int]] = {}
-    for name, file in CLIPS.items():
-        if not (root / file).is_file():
-            raise DatasetError(f"{root / file}: expected a clip of the report split, there is none")
-        sizes[name] = []
-        with closing(EncodedInput(str(root / file), core, rate)) as seen:
-            for frame in seen:
-                assert frame.payload is not None  # it was encoded here
-                sizes[name].append(carried_size(frame.payload))
-                tick()
-                if len(sizes[name]) == _FRAMES:
-                    break
-    units = [run for sizes_of in sizes.values() for run in blocks(sizes_of, _BLOCK)]
+@dataclass
+class _Sent:
+    """One rate's way from encoder to decoder on one clip."""
+
+    encoder: FeatureEncoder
+    decoder: BitstreamDecoder
+    sizes: list[int] = field(default_factory=list)
+    exact: list[bool] = field(default_factory=list)
+
+    def send(self, frame: SourceFrame, analysis: Analysis) -> None:
+        payload = self.encoder.code(frame, analysis, force_key=frame.discontinuity).payload
+        wanted = self.encoder.spec.quantise(analysis.latent, self.encoder.rate)
+        self.sizes.append(carried_size(payload))
+        self.exact.append(np.array_equal(self.decoder.decode(payload).symbols, wanted))
+
+
+def measure_rates(root: Path, core: Core, tick: Callable[[], None]) -> list[RateSize]:
+    """Send the first frames of each clip at every rate; raises DatasetError when a clip is not there."""
+    missing = [root / file for file in CLIPS.values() if not (root / file).is_file()]
+    if missing:
+        raise DatasetError(f"{missing[0]}: expected a clip of the report split, there is none")
+    clips = {name: _sent(root / file, core, tick) for name, file in CLIPS.items()}
+    return [_summed(rate, {name: sent[rate] for name, sent in clips.items()}) for rate in RATES]
+
+
+def _sent(clip: Path, core: Core, tick: Callable[[], None]) -> dict[str, _Sent]:
+    ways = {}
+    for rate in RATES:
+        encoder = FeatureEncoder(core, rate=rate)
+        ways[rate] = _Sent(encoder, BitstreamDecoder([(core.spec, encoder.tables)]))
+    seeing = ways[RATES[0]].encoder  # the core sees a frame once, whatever the rates
+    with open_source(str(clip)) as source:
+        for frame in islice(source, _FRAMES):
+            analysis = seeing.analyse(frame)
+            for way in ways.values():
+                way.send(frame, analysis)
+            tick()
+    return ways
+
+
+def _summed(rate: str, clips: dict[str, _Sent]) -> RateSize:
+    units = [run for sent in clips.values() for run in blocks(sent.sizes, _BLOCK)]
+    exact = [equal for sent in clips.values() for equal in sent.exact]
     return RateSize(
         rate,
-        {name: fmean(values) for name, values in sizes.items()},
-        fmean(fmean(values) for values in sizes.values()),
+        {name: fmean(sent.sizes) for name, sent in clips.items()},
+        fmean(fmean(sent.sizes) for sent in clips.values()),
         interval(units, lambda drawn: fmean(size for run in drawn for size in run)),
+        fmean(exact),
     )

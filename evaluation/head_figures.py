@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from core_network.catalogue import Core
-from evaluation.ball_comparison import labelled_balls, score_ball, sum_up
+from evaluation.ball_comparison import gain_figures, labelled_balls, score_ball
 from evaluation.bench.figure import Figure
 from evaluation.bench.heads import measure as head_times
-from evaluation.example_head import example_figures
+from evaluation.example_head import EXAMPLE, example_figures
 from evaluation.id_parity import parity_figures
+from evaluation.possession import possession_figures as possession
 from evaluation.rival_trackers import RIVALS
 from evaluation.team_assignment import score_teams, teams_of
 from evaluation.tracking_comparison import TUNING, labelled, ours, rival, tuned, watch
+from task_heads.manifest import MANIFEST_FILE
 from task_heads.registry import Registry
 
-__all__ = ["PARTS", "ball_figures", "cost_figures", "team_figures", "tracking_figures"]
+__all__ = [
+    "PARTS",
+    "ball_figures",
+    "cost_figures",
+    "graphs",
+    "possession_figures",
+    "team_figures",
+    "tracking_figures",
+]
 
 Report = Callable[[str], None]
 """Hears what is being measured."""
 
 _CLIP = "football_zak_soccer"
 _SIZE_KB = 300.0
+_PYTHON_MS = 2.0
 
 
 def tracking_figures(root: Path, core: Core, report: Report) -> list[Figure]:
@@ -68,12 +81,7 @@ def ball_figures(root: Path, core: Core, report: Report) -> list[Figure]:
         if clip.continuous:
             report(f"ball: {clip.name}")
             rows.append(score_ball(clip, core, "default", lambda _: None))
-    scores = sum_up("clips", rows).scores
-    shown, unfiltered = scores["shown"].counts.f1, scores["unfiltered"].counts.f1
-    return [
-        Figure("ball_f1", "Ball F1, report clips", 100 * shown),
-        Figure("ball_gain", "F1 above its own detections", 100 * (shown - unfiltered), "points", at_least=5),
-    ]
+    return gain_figures(rows, "report")
 
 
 def cost_figures(root: Path, core: Core, report: Report) -> list[Figure]:
@@ -90,13 +98,27 @@ def cost_figures(root: Path, core: Core, report: Report) -> list[Figure]:
         )
         for name in found.names()
     ]
-    return [*head_times(root), *sizes]
+    return [*(replace(figure, at_most=_PYTHON_MS) for figure in head_times(root)), *sizes]
+
+
+def possession_figures(root: Path, core: Core, report: Report) -> list[Figure]:
+    """Return precision and recall of possession on procedural matches that nothing was chosen on."""
+    return possession(core, report)
+
+
+def graphs() -> dict[str, str]:
+    """Return head -> sha256 of its graph, of the built-in heads and of the example where it is."""
+    found = Registry(installed=False)
+    folders = [found.get(name).folder for name in found.names()] + [EXAMPLE] * EXAMPLE.is_dir()
+    manifests = [json.loads((folder / MANIFEST_FILE).read_text()) for folder in folders]
+    return {manifest["name"]: manifest["model"]["sha256"] for manifest in manifests}
 
 
 PARTS: dict[str, Callable[[Path, Core, Report], list[Figure]]] = {
     "tracking": tracking_figures,
     "teams": team_figures,
     "ball": ball_figures,
+    "possession": possession_figures,
     "cost": cost_figures,
     "parity": parity_figures,
     "example": example_figures,

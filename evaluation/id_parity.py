@@ -25,6 +25,7 @@ from viewer.vendor_files import VENDOR_FOLDER
 __all__ = ["FRAMES", "Parity", "compare_runtimes", "parity_figures"]
 
 FRAMES = 500
+_BROWSER_MS = 8.0
 
 Tables = dict[str, NDArray[np.float32]]
 
@@ -32,7 +33,7 @@ Tables = dict[str, NDArray[np.float32]]
 @dataclass(frozen=True)
 class Parity:
     """One head in both runtimes: frames and ids compared, frames with other ids, frames with any difference
-    beyond rounding, and the first of them in words."""
+    beyond rounding, the first of them in words, and the median ms of processor time in the browser's."""
 
     head: str
     frames: int
@@ -40,10 +41,12 @@ class Parity:
     other_ids: int
     unequal: int
     first: str | None
+    browser_ms: float
 
 
 def parity_figures(root: Path, core: Core, report: Callable[[str], None]) -> list[Figure]:
-    """Return how often each built-in head differs in the browser's runtime on the real clip.
+    """Return how often each built-in head differs in the browser's runtime on the real clip, and how long it
+    takes there.
 
     Raises NotMeasured without the clip or without Node.js.
     """
@@ -57,6 +60,9 @@ def parity_figures(root: Path, core: Core, report: Callable[[str], None]) -> lis
             title = f"{where}: frames with other ids ({found.ids} ids)"
             figures.append(Figure(f"{found.head}_other_ids", title, found.other_ids, at_most=0))
         figures.append(Figure(f"{found.head}_unequal", f"{where}: frames with other numbers", found.unequal))
+        # `featurecast bench` has the same in Chromium.
+        title = f"`{found.head}` in WASM under Node.js, one thread, median"
+        figures.append(Figure(f"{found.head}_node_ms", title, found.browser_ms, "ms", at_most=_BROWSER_MS))
     return figures
 
 
@@ -86,6 +92,7 @@ def compare_runtimes(
                 heads.manifest(head),
                 [tables[head] for tables in python],
                 tables_of(heads.manifest(head), np.fromfile(result_file(scratch, head), "<f4")),
+                said[head],
             )
             for head in heads.order
         ]
@@ -107,7 +114,9 @@ def _in_python(frames: Iterator[DecodedFrame], heads: HeadSet, scratch: Path) ->
     return outputs
 
 
-def _compared(manifest: Manifest, python: Sequence[Tables], browser: Iterator[Tables]) -> Parity:
+def _compared(
+    manifest: Manifest, python: Sequence[Tables], browser: Iterator[Tables], browser_ms: float
+) -> Parity:
     ids = other_ids = unequal = 0
     first = None
     for number, (a, b) in enumerate(zip(python, browser, strict=True)):
@@ -120,7 +129,7 @@ def _compared(manifest: Manifest, python: Sequence[Tables], browser: Iterator[Ta
         unequal += found is not None
         if found and first is None:
             first = f"frame {number}: {found}"
-    return Parity(manifest.name, len(python), ids, other_ids, unequal, first)
+    return Parity(manifest.name, len(python), ids, other_ids, unequal, first, browser_ms)
 
 
 def _ids(manifest: Manifest, tables: Tables) -> list[tuple[str, int, int]]:

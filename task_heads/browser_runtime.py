@@ -39,12 +39,12 @@ class BrowserRuntime:
             return "onnxruntime-web is missing: python -m viewer.vendor_files"
         return None
 
-    def run(self, scratch: Path, heads: Sequence[Path]) -> float | str:
+    def run(self, scratch: Path, heads: Sequence[Path]) -> dict[str, float] | str:
         """Run heads, needed ones before those that need them, on the frames that lie in `scratch`.
 
         It holds features.f32 (float32 [frames, C, H, W]) and frames.json (view, pts and settings of each, the
         settings are the last head's; `fresh`: all begin anew). Leaves `result_file` of each head there and
-        returns the last head's median ms of processor time per frame, or in one line why there is none.
+        returns each head's median ms of processor time per frame, or in one line why there is none.
         """
         job = {
             "heads": [str(head.resolve()) for head in heads],
@@ -56,7 +56,7 @@ class BrowserRuntime:
         if isinstance(said, str):
             return said
         answer: dict[str, Any] = json.loads(said.stdout or '{"problem": "it broke off"}')
-        return str(answer["problem"]) if "problem" in answer else float(answer["median_ms"])
+        return str(answer["problem"]) if "problem" in answer else dict(answer["median_ms"])
 
 
 def result_file(scratch: Path, head: str) -> Path:

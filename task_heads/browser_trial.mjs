@@ -2,8 +2,8 @@
  * The frames of a trial once more, in the browser's runtime under node: node browser_trial.mjs FOLDER
  *
  * `browser.json` of the folder names the runtime, the player's own HeadRunner and the heads, needed ones first. Leaves
- * `browser-<head>.f32` of each, laid out as `outputs.f32` of task_heads/trial.py, and prints {"median_ms"} of the last
- * head or {"problem"} as JSON.
+ * `browser-<head>.f32` of each, laid out as `outputs.f32` of task_heads/trial.py, and prints {"median_ms": {head: ms}}
+ * or {"problem"} as JSON.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -35,11 +35,11 @@ async function main() {
   const size = features.length / frames.length;
   /** @type {Float32Array[][]} */
   const parts = runners.map(() => []);
-  const times = [];
+  /** @type {number[][]} */
+  const times = runners.map(() => []);
   for (const [number, frame] of frames.entries()) {
     /** @type {Record<string, Record<string, Float32Array>>} */
     const done = {};
-    let spent = 0;
     for (const [index, runner] of runners.entries()) {
       if (frame.fresh) runner.reset();
       if (index === runners.length - 1) {
@@ -49,18 +49,20 @@ async function main() {
       const begun = process.cpuUsage();
       const tables = await runner.run(values, Float32Array.from(frame.view), frame.pts, done);
       const { user, system } = process.cpuUsage(begun);
-      spent = (user + system) / 1000;
+      times[index].push((user + system) / 1000);
       done[runner.manifest.name] = tables;
       for (const { name } of runner.manifest.outputs) parts[index].push(Float32Array.from(tables[name]));
     }
-    times.push(spent);
   }
   for (const [index, { manifest }] of runners.entries()) {
     const tables = parts[index].map((part) => Buffer.from(part.buffer));
     writeFileSync(join(folder, `browser-${manifest.name}.f32`), Buffer.concat(tables));
   }
-  times.sort((a, b) => a - b);
-  return { median_ms: times[Math.floor(times.length / 2)] };
+  const medians = runners.map(({ manifest }, index) => {
+    const sorted = times[index].sort((a, b) => a - b);
+    return [manifest.name, sorted[Math.floor(sorted.length / 2)]];
+  });
+  return { median_ms: Object.fromEntries(medians) };
 }
 
 try {

@@ -201,9 +201,10 @@ def _run(
         problems.append(_slow(manifest, PYTHON_LIMIT_MS, python_ms, "in Python"))
     if problems or browser is None or browser.missing():
         return problems, python_ms, None
-    browser_ms = browser.run(scratch, heads)
-    if isinstance(browser_ms, str):
-        return [f"head {manifest.name}: onnxruntime-web: {browser_ms}"], python_ms, None
+    medians_ms = browser.run(scratch, heads)
+    if isinstance(medians_ms, str):
+        return [f"head {manifest.name}: onnxruntime-web: {medians_ms}"], python_ms, None
+    browser_ms = medians_ms[manifest.name]
     problems = list(islice(_unequal(manifest, scratch), 1))
     if browser_ms > BROWSER_LIMIT_MS:
         problems.append(_slow(manifest, BROWSER_LIMIT_MS, browser_ms, "in onnxruntime-web"))

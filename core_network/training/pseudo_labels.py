@@ -114,13 +114,13 @@ def _without_parts(boxes: Boxes) -> Boxes:
     corner = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     shared = np.clip(np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - corner, 0, None).prod(2)
     inside = (shared > _PART * area[:, None]) & (area[:, None] < area[None])
-    return boxes[~inside.any(1)]
+    return np.asarray(boxes[~inside.any(1)])
 
 
 def _person_shaped(boxes: Boxes) -> Boxes:
     """Leave out what nobody looks like: half a court would otherwise train nothing."""
     size = boxes[:, 2:] - boxes[:, :2]
-    return boxes[size[:, 0] < 1.5 * size[:, 1]]
+    return np.asarray(boxes[size[:, 0] < 1.5 * size[:, 1]])
 
 
 def _tennis_clips(root: Path) -> Iterator[Still]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,9 +16,8 @@ from core_network.training.losses import box_from_maps
 from core_network.training.network import normalise
 from core_network.training.stills import Still
 from core_network.training.targets import STRIDE
-from core_network.training.trainee import Trainee
 
-__all__ = ["decode_balls", "decode_people", "load_probes", "validate"]
+__all__ = ["decode_balls", "decode_people", "validate"]
 
 Maps = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -49,23 +47,6 @@ def decode_balls(maps: Tensor, count: int = 3) -> NDArray[np.float64]:
     width = maps.shape[-1]
     x, y = index % width + maps[1].flatten()[index], index // width + maps[2].flatten()[index]
     return torch.stack([x * STRIDE, y * STRIDE, score], 1).double().numpy()
-
-
-def load_probes(checkpoint: Path) -> Maps:
-    """Return the averaged core and probe heads of a checkpoint, on latents rounded to step 1.
-
-    They take inputs of any size whose sides are multiples of 32.
-    """
-    state = torch.load(checkpoint, weights_only=False)
-    trainee = Trainee(state["architecture"])
-    trainee.load_state_dict(state["average"])
-    trainee.eval()
-
-    def maps(x: Tensor) -> tuple[Tensor, Tensor]:
-        people, ball = trainee.probes(trainee.core(x).round())
-        return people, ball
-
-    return maps
 
 
 @torch.no_grad()

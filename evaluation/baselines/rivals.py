@@ -32,7 +32,8 @@ class Rival:
     """A baseline system; `model` and `checkpoint` are None where it was not trained.
 
     `counted` is of the configuration, `published` of the original (None: nothing was cited). `minutes`: how
-    long it was trained, of `allowed`. `command` trains it. `video`: the graph is its first key frame alone.
+    long it was trained, of `allowed`, on `pictures` of which it saw so many `views`. `command` trains it.
+    `video`: the graph is its first key frame alone.
     """
 
     name: str
@@ -44,8 +45,18 @@ class Rival:
     checkpoint: Path | None
     minutes: float
     allowed: float
+    pictures: int
+    views: int
     command: str
     video: bool
+
+    @property
+    def trained(self) -> str:
+        """Say how much it has learned from; empty where nothing."""
+        if self.model is None:
+            return ""
+        short = "" if self.minutes >= 0.99 * self.allowed else f" of {self.allowed:g}"
+        return f"{self.minutes:.0f}{short} min of one core, {self.views} views of {self.pictures} pictures"
 
     @property
     def remark(self) -> str:
@@ -54,8 +65,7 @@ class Rival:
         cited = "" if published is None else f"cited: {published.accuracy} [{published.source}]"
         if self.model is None:
             return "; ".join(filter(None, ("not trained here", cited, f"`{self.command}`")))
-        short = "" if self.minutes >= 0.99 * self.allowed else f" of {self.allowed:g}"
-        return "; ".join(filter(None, (f"trained for {self.minutes:.0f}{short} min of one core", cited)))
+        return "; ".join(filter(None, (f"trained: {self.trained}", cited)))
 
     @property
     def as_published(self) -> Counted | None:
@@ -71,6 +81,8 @@ class Rival:
             "parameters": self.counted.parameters,
             "macs": self.counted.macs,
             "trained_minutes": self.minutes if self.model is not None else None,
+            "trained_pictures": self.pictures if self.model is not None else None,
+            "trained_views": self.views if self.model is not None else None,
             "published": None if self.published is None else asdict(self.published),
             "remark": self.remark,
         }
@@ -79,7 +91,8 @@ class Rival:
         """Return it for the table; raises ValueError where it was not trained."""
         if self.model is None or self.checkpoint is None:
             raise ValueError(f"{self.name}: expected a trained rival, train it with {self.command}")
-        return Entrant(self.name, self.model, _in_video(self.checkpoint) if self.video else None, self.remark)
+        in_video = _in_video(self.checkpoint) if self.video else None
+        return Entrant(self.name, self.model, in_video, self.remark, self.trained)
 
     def fresh_graph(self, folder: Path) -> Path:
         """Write its graph with fresh weights: what it takes to run does not depend on them."""
@@ -100,14 +113,14 @@ def _rival(path: Path) -> Rival:
     config = BaselineConfig.load(path)
     system = SYSTEMS[config.system]
     checkpoint, graph = config.output / _CHECKPOINT, config.output / _GRAPH
-    trained, minutes = checkpoint.is_file(), 0.0
+    trained, record = checkpoint.is_file(), dict[str, Any]()
     if trained:
         if not graph.is_file() or graph.stat().st_mtime < checkpoint.stat().st_mtime:
             partly = graph.with_suffix(".tmp")
             onnx.save(from_checkpoint(checkpoint), partly)
             os.replace(partly, graph)
-        record = config.output / _RECORD
-        minutes = float(json.loads(record.read_text()).get("minutes", 0.0)) if record.is_file() else 0.0
+        written = config.output / _RECORD
+        record = json.loads(written.read_text()) if written.is_file() else {}
     return Rival(
         config.name,
         config,
@@ -116,8 +129,10 @@ def _rival(path: Path) -> Rival:
         PUBLISHED.get(config.system),
         graph if trained else None,
         checkpoint if trained else None,
-        minutes,
+        float(record.get("minutes", 0.0)),
         config.minutes * config.threads,
+        int(record.get("pictures", 0)),
+        config.batch * max((row["step"] for row in record.get("curve", [])), default=0),
         f"featurecast train baseline {'/'.join(path.parts[-3:])} --resume",
         system.frames > 1,
     )

@@ -62,7 +62,10 @@ def validate(detector: AnchorDetector, examples: Examples) -> dict[str, float | 
 
 
 class VideoRunner:
-    """Runs LSTS frame by frame: every tenth is a key frame, the others use its memory; one per clip."""
+    """Runs LSTS frame by frame: every tenth is a key frame, the others use its memory; one per clip.
+
+    `last_ms`: CPU time of the last frame.
+    """
 
     def __init__(self, detector: AnchorDetector, key_every: int = KEY_EVERY) -> None:
         """Take a detector of an LSTS system; raises ValueError for another one."""
@@ -81,7 +84,7 @@ class VideoRunner:
         height, width = self._detector.size
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
         image, view = prepare(frame, width, height, None, self._reformatter)
-        started = time.perf_counter()
+        started = time.process_time()
         x = torch.from_numpy(image).permute(2, 0, 1)[None].to(torch.float32) / 255
         x = (x - self._detector.mean) / self._detector.deviation
         if fresh:
@@ -94,14 +97,14 @@ class VideoRunner:
             maps = self._network.between(x, self._memory)
             self._since_key += 1
         table = self._inference.table(maps, torch.from_numpy(view.as_array()))[0]
-        self.last_ms = (time.perf_counter() - started) * 1e3
+        self.last_ms = (time.process_time() - started) * 1e3
         return _predictions(_found(self._detector, table, view))
 
 
 def infer_video(runner: VideoRunner, clip: Clip, output: Path, seen: Seen = lambda: None) -> Outcome:
     """Write the predictions of every labelled frame of a clip, as `evaluation.split.inference.infer` does.
 
-    Its ms are the mean of all frames: a key frame in ten takes longer than the others.
+    Its ms are the mean CPU time of all frames: a key frame in ten takes longer than the others.
     """
     outcome, times = Outcome(clip.name), []
     last: int | None = None

@@ -1,7 +1,7 @@
 """Run a design search: python -m evaluation.design_search configs/search.yaml [--only coding|training].
 
 Each point's figures lie in the plan's output folder as soon as they are known; a run that was stopped goes
-on.
+on, and a network whose training fails is told in one line and left out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what is not yet known, then write the page and its plot. Exit 2 for a wrong plan or no data."""
+    """Measure what is not yet known, then write the page and its plot.
+
+    Exit 1 when a network was lost, 2 for a wrong plan or no data.
+    """
     parser = argparse.ArgumentParser(prog="python -m evaluation.design_search", description=__doc__)
     parser.add_argument("plan", metavar="FILE.yaml", type=Path)
     parser.add_argument(
@@ -36,18 +39,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data", metavar="DIR", type=Path, help="folder with splits.csv")
     chosen = parser.parse_args(arguments)
+    lost = 0
     try:
         plan = load_plan(chosen.plan)
         if chosen.only != "page":
-            _measure(plan, chosen.only, data_root(chosen.data))
+            lost = _measure(plan, chosen.only, data_root(chosen.data))
         _write(plan, chosen.output)
     except (ValueError, OSError) as error:
         print(f"design search: {error}", file=sys.stderr)
         return 2
-    return 0
+    if lost:
+        _say(f"{lost} of {len(plan.training)} networks were lost; the same command tries again")
+    return int(lost > 0)
 
 
-def _measure(plan: Plan, only: str | None, root: Path | None) -> None:
+def _measure(plan: Plan, only: str | None, root: Path | None) -> int:
+    """Measure what is not known; return how many networks were lost."""
     if root is None:
         raise ValueError("expected the folder that holds splits.csv: name it with --data or FEATURECAST_DATA")
     core = default_core()
@@ -56,27 +63,42 @@ def _measure(plan: Plan, only: str | None, root: Path | None) -> None:
         _say(f"{len(coding)} ways to code")
         measured = Coding(core, root, lambda done: _say(f"{done} frames") if done % 100 == 0 else None)
         for way in coding:
-            _keep(plan, way, {"fingerprint": core.spec.fingerprint, **measured.measure(way)})
+            origin = {"core": core.spec.name, "fingerprint": core.spec.fingerprint}
+            _keep(plan, way, {**origin, **measured.measure(way)})
+    lost = 0
     training = [point for point in plan.training if _known(plan, point, core) is None]
     if training and only != "coding":
         _say(f"{len(training)} networks to train; loading pictures")
         pictures = Pictures(training, root)
         for point in training:
-            _keep(plan, point, train_point(point, pictures))
+            try:
+                _keep(plan, point, {"run": point.digest, **train_point(point, pictures)})
+            except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
+                lost += 1
+                why = (str(error).splitlines() or [type(error).__name__])[0]
+                _say(f"{point.name}: lost: {why}; delete {point.config.output} to begin it anew")
+    return lost
 
 
 def _path(plan: Plan, point: Point) -> Path:
     return plan.output / f"{point.name}.json"
 
 
-def _known(plan: Plan, point: Point, core: Core) -> dict[str, Any] | None:
-    """Return a point's figures; those of codings hold for the core that they were measured on."""
+def _stored(plan: Plan, point: Point) -> dict[str, Any] | None:
+    """Return a point's figures, of whatever core or run; None where there are none."""
     path = _path(plan, point)
-    if not path.is_file():
+    figures: dict[str, Any] | None = json.loads(path.read_text()) if path.is_file() else None
+    return figures
+
+
+def _known(plan: Plan, point: Point, core: Core) -> dict[str, Any] | None:
+    """Return the figures of a coding of this core, or of a run with the point's settings."""
+    figures = _stored(plan, point)
+    if figures is None:
         return None
-    figures: dict[str, Any] = json.loads(path.read_text())
-    stale = isinstance(point, CodingPoint) and figures["fingerprint"] != core.spec.fingerprint
-    return None if stale else figures
+    if isinstance(point, CodingPoint):
+        return figures if figures["fingerprint"] == core.spec.fingerprint else None
+    return figures if figures["run"] == point.digest else None
 
 
 def _keep(plan: Plan, point: Point, figures: dict[str, Any]) -> None:
@@ -89,8 +111,10 @@ def _keep(plan: Plan, point: Point, figures: dict[str, Any]) -> None:
 
 
 def _write(plan: Plan, page: Path) -> None:
+    # Codings of an earlier core still say what they say: the page names the core.
     core = default_core()
-    found = {point.name: _known(plan, point, core) for point in plan.points}
+    found = {point.name: _known(plan, point, core) for point in plan.training}
+    found |= {point.name: _stored(plan, point) for point in plan.coding}
     figures = {name: one for name, one in found.items() if one is not None}
     picture = page.with_suffix(".png")
     draw(plan, figures, picture)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -87,10 +87,10 @@ class Coding:
         if not self._shots:
             shots = train_shots(self._root, spec.input_width, spec.input_height)
             self._shots = [self._latents(shot) for shot in islice(shots, 0, None, _EVERY_SHOT)]
+        # The rates take turns: counting is what costs, and each still has its share.
         sequences = (
             (rate, np.stack([spec.quantise(latent, rate) for latent in shot]))
-            for shot in self._shots
-            for rate in RATES
+            for shot, rate in zip(self._shots, cycle(RATES), strict=False)
         )
         return fit_tables(sequences, spec, dict(zip(Kind, clusters, strict=True)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,9 @@ import yaml
 from core_network.spec import RATES
 from core_network.training.config import TrainingConfig, config_of
 
-__all__ = ["CodingPoint", "Plan", "Point", "TrainingPoint", "load_plan"]
+__all__ = ["DEFAULT_KEY_INTERVAL", "CodingPoint", "Plan", "Point", "TrainingPoint", "load_plan"]
+
+DEFAULT_KEY_INTERVAL = 10
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class TrainingPoint:
     changed: str
     predicted: str
     config: TrainingConfig
+
+    @property
+    def digest(self) -> str:
+        """What tells runs with other settings apart."""
+        return hashlib.sha256(repr(self.config).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,7 @@ def _coding(point: Mapping[str, Any]) -> CodingPoint:
     rate, clusters = str(point.get("rate", "default")), point.get("clusters")
     if rate not in RATES:
         raise ValueError(f"point {point['name']}: expected a rate among {', '.join(RATES)}, got {rate}")
-    interval = int(point.get("key_interval", 10))
+    interval = int(point.get("key_interval", DEFAULT_KEY_INTERVAL))
     block, group, value = clusters or (0, 0, 0)
     return CodingPoint(
         str(point["name"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,6 +27,10 @@ class Interval:
     def __str__(self) -> str:
         """Return it as in a table."""
         return "-" if math.isnan(self.low) else f"{self.low:.3f} to {self.high:.3f}"
+
+    def scaled(self, factor: float) -> Interval:
+        """Return it in another unit: hundredths for a factor of 100."""
+        return replace(self, low=factor * self.low, high=factor * self.high)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -56,6 +56,7 @@ class CocoScore:
     overall: Averages
     ap_interval: Interval
     ap50_interval: Interval
+    ap75_interval: Interval
     per_label: dict[str, Averages]
     per_clip: dict[str, Averages]
     unknown: int
@@ -67,6 +68,7 @@ class CocoScore:
             **self.overall.to_json(),
             "ap_interval": self.ap_interval.to_json(),
             "ap50_interval": self.ap50_interval.to_json(),
+            "ap75_interval": self.ap75_interval.to_json(),
             "resampled": self.unit,
             "predictions_of_unknown_labels": self.unknown,
             "labels": {name: part.to_json() for name, part in self.per_label.items()},
@@ -102,11 +104,9 @@ def average_precision(dataset: Dataset, predictions: Predictions, *, rounds: int
     }
     by_clip = len(dataset.clips) >= _MIN_CLIPS
     owner = np.array(clip_of if by_clip else range(len(frames)), np.int64)
-    ap, ap50 = _intervals(dataset.labels, frames, found, owner, rounds)
     return CocoScore(
         evaluator.averages(None),
-        ap,
-        ap50,
+        *_intervals(dataset.labels, frames, found, owner, rounds),
         evaluator.per_label(),
         per_clip,
         unknown,
@@ -227,14 +227,14 @@ def _intervals(
     found: Sequence[Sequence[Prediction]],
     owner: NDArray[np.int64],
     rounds: int,
-) -> tuple[Interval, Interval]:
+) -> tuple[Interval, Interval, Interval]:
     truths = [frame.things for frame in frames]
     matched = [match_label(label, truths, found) for label in labels]
     units = int(owner.max()) + 1 if len(owner) else 0
     drawn: dict[bytes, NDArray[np.float64]] = {}
 
     def precisions(weights: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the mean over labels at each threshold, once for both intervals."""
+        """Return the mean over labels at each threshold, once for all intervals."""
         key = weights.tobytes()
         if key not in drawn:
             each = np.array([weighted_precision(matches, weights[owner]) for matches in matched])
@@ -244,8 +244,9 @@ def _intervals(
 
     if not rounds:
         nothing = Interval(math.nan, math.nan, units)
-        return nothing, nothing
+        return nothing, nothing, nothing
     return (
         weighted_interval(units, lambda weights: float(precisions(weights).mean()), rounds=rounds),
         weighted_interval(units, lambda weights: float(precisions(weights)[0]), rounds=rounds),
+        weighted_interval(units, lambda weights: float(precisions(weights)[5]), rounds=rounds),
     )

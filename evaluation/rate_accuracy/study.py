@@ -30,13 +30,15 @@ from evaluation.rate_accuracy.feature_codecs import (
 )
 from evaluation.rate_accuracy.footage import Footage
 from evaluation.rate_accuracy.scoring import Accuracy, score, truth_of
-from evaluation.rate_accuracy.video import Delivery, coded_video, decoded_video
+from evaluation.rate_accuracy.video import Delivery, coded_video, decoded_video, luma_psnr
 from evaluation.rate_accuracy.viewing import BALL, PEOPLE, Seen, Viewer, clip_latents, sent_as_boxes
 from task_heads.registry import Registry
 
-__all__ = ["BOXES", "CLEAN", "LOCAL", "Plan", "Point", "Study", "plan_for", "run_study"]
+__all__ = ["BOXES", "CACHE", "CLEAN", "FRAMES", "LOCAL", "Plan", "Point", "Study", "plan_for", "run_study"]
 
 LOCAL, BOXES, CLEAN = "local inference", "boxes only", "clean source"
+CACHE, FRAMES = Path("runs/rate_accuracy"), 150
+"""Where a study is kept, and frames of a clip, unless somebody says otherwise."""
 _BOXES_FROM = 0.05
 """People below this score are not sent as boxes."""
 
@@ -59,7 +61,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Point:
-    """One variant on one clip. `feature_kbps` is what travels beside the video (or instead of inference)."""
+    """One variant on one clip. `feature_kbps` is what travels beside the video (or instead of inference).
+
+    `psnr_db`: luma PSNR of a delivered video of the source's size.
+    """
 
     method: str
     setting: str
@@ -67,6 +72,7 @@ class Point:
     feature_kbps: float
     bytes_per_frame: float
     accuracy: Accuracy
+    psnr_db: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -128,9 +134,8 @@ def run_study(core: Core, footage: Footage, plan: Plan, cache: Path, tick: Tick 
         units = coded_video(footage, delivery, cache / footage.name)
         kept = bench.kept(LOCAL, str(delivery), partial(bench.local, units))
         sized = [(len(unit), seen) for unit, (_, seen) in zip(units, kept, strict=True)]
-        points.append(
-            bench.point(LOCAL, str(delivery), sized, truth_score=score(truth, _seen(kept)), beside=False)
-        )
+        point = bench.point(LOCAL, str(delivery), sized, truth_score=score(truth, _seen(kept)), beside=False)
+        points.append(replace(point, psnr_db=luma_psnr(units, footage, delivery, cache / footage.name)))
     codecs: list[FeatureCodec] = [
         *(OurBitstream(core, rate) for rate in plan.rates),
         *(QuantisedBytes(core.spec, bits) for bits in plan.bits),

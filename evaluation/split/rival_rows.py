@@ -30,13 +30,14 @@ _STORES: dict[str, Callable[[], Store]] = {"npz": Npz, "npz8": Npz8}
 class Entrant:
     """A whole network; `video` runs a clip with a memory that its graph, which sees one picture, lacks.
 
-    `remark`: what its row rests on.
+    `remark`: what its row rests on; `trained`: how long and on how much, where that is known.
     """
 
     name: str
     graph: Path
     video: Callable[[Clip, Path, Seen], Outcome] | None = None
     remark: str = ""
+    trained: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class RivalRows:
 
     name: str
     remark: str
+    trained: str
     variants: tuple[Variant, ...]
     running: dict[str, Running]
     cut: str
@@ -97,7 +99,7 @@ def rival_rows(
                     variants.append(named)
         names = ("whole", "part 1", "part 2")
         running = {name: measure_running(path, runs) for name, path in zip(names, paths, strict=False)}
-    return RivalRows(entrant.name, entrant.remark, tuple(variants), running, cut, ball)
+    return RivalRows(entrant.name, entrant.remark, entrant.trained, tuple(variants), running, cut, ball)
 
 
 def _parts(graph: Path, folder: Path) -> tuple[str, list[Path]]:

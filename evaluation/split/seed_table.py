@@ -12,6 +12,7 @@ from onnx import ModelProto
 
 from core_network.catalogue import Core
 from evaluation.datasets.open import open_dataset
+from evaluation.datasets.people import PERSON, people_only
 from evaluation.datasets.predictions import Predictions, load_predictions, relabel
 from evaluation.datasets.types import Clip, Dataset, DatasetError, only
 from evaluation.metrics.coco import CocoScore, average_precision
@@ -23,19 +24,17 @@ from evaluation.split.session import Session
 from evaluation.split.storage import store_named
 
 __all__ = [
-    "PERSON",
     "WHOLE",
     "SeedTable",
     "Row",
     "Variant",
     "our_balls",
     "our_data",
-    "people_only",
     "seed_table",
     "stored_predictions",
 ]
 
-PERSON, WHOLE = "person", "whole"
+WHOLE = "whole"
 _STILLS = Path("images/football_players_yolo")
 _BALL = "ball"
 _STILL_CLASSES = (_BALL, "goalkeeper", "player", "referee")
@@ -111,26 +110,6 @@ def our_balls(root: Path) -> Dataset | None:
     if not (root / _STILLS).is_dir():
         return None
     return only(open_dataset("yolo", root / _STILLS, labels=_STILL_CLASSES, split="report"), (_BALL,))
-
-
-def people_only(dataset: Dataset, besides: Sequence[str] = (_BALL,)) -> Dataset:
-    """Return the dataset without the labels `besides`, all others as PERSON."""
-    clips = tuple(
-        replace(
-            clip,
-            frames=tuple(
-                replace(
-                    frame,
-                    things=tuple(
-                        replace(thing, label=PERSON) for thing in frame.things if thing.label not in besides
-                    ),
-                )
-                for frame in clip.frames
-            ),
-        )
-        for clip in dataset.clips
-    )
-    return replace(dataset, clips=clips, labels=(PERSON,))
 
 
 def seed_table(

@@ -100,7 +100,7 @@ class PlayerNet(nn.Module):
     3520.
     """
 
-    def __init__(self, channels: int, width: int = 48, hidden: int = 64) -> None:
+    def __init__(self, channels: int, width: int = 48, hidden: int = 64, look: int = 24) -> None:
         super().__init__()
         self.trunk = nn.Sequential(
             _conv(channels, width),
@@ -119,7 +119,15 @@ class PlayerNet(nn.Module):
             nn.BatchNorm1d(values),
             nn.Linear(values, hidden),
             nn.ReLU(inplace=True),
-            nn.Linear(hidden, 7 + KIT),
+            nn.Linear(hidden, 4 + KIT),
+        )
+        # Roles have layers of their own: in those of the boxes they are not learned. The few matches of the
+        # training are soon known by heart, hence so few channels and the dropout.
+        self.look = nn.Sequential(
+            nn.BatchNorm1d(values), nn.Dropout(0.15), nn.Linear(values, look), nn.ReLU(inplace=True)
+        )
+        self.role = nn.Sequential(
+            nn.Dropout(0.3), nn.Linear(2 * look, 32), nn.ReLU(inplace=True), nn.Linear(32, 3)
         )
         for parameter in list(self.reader.parameters())[-2:]:
             nn.init.zeros_(parameter.data[:4])  # begin with what the trunk says of the box
@@ -130,17 +138,21 @@ class PlayerNet(nn.Module):
         deep = self.trunk(features)
         return self.last(deep), deep
 
-    def read(self, patches: Tensor, deep: Tensor, part: Tensor) -> Tensor:
+    def read(self, patches: Tensor, deep: Tensor, part: Tensor, crowd: Tensor) -> Tensor:
         """Return dx, dy, log w, log h (cells of stride 4), three role logits and the kit, [n, 7 + KIT].
 
         patches [n, PATCH cells row by row, each with its channels], deep [n, width] of the middle cell, part
-        [n, 2] the sub-cell's column and row, 0 or 1; dx and dy are from the sub-cell's corner.
+        [n, 2] the sub-cell's column and row, 0 or 1; dx and dy are from the sub-cell's corner. crowd [1 or n,
+        n]: what each place counts in what is usual in the picture, rows sum to 1; a role is told by how
+        somebody differs from it.
         """
         number = part[:, 1:] * 2 + part[:, :1]
         own = (number == torch.arange(4, dtype=torch.float32)).float()[:, None, :]
         box = (self.box(deep).reshape(-1, 4, 4) * own).sum(2)
-        more = self.reader(torch.cat([patches, deep, part], 1))
-        return torch.cat([box + more[:, :4], more[:, 4:]], 1)
+        seen = torch.cat([patches, deep, part], 1)
+        more, look = self.reader(seen), self.look(seen)
+        role = self.role(torch.cat([look, look - crowd @ look], 1))
+        return torch.cat([box + more[:, :4], role, more[:, 4:]], 1)
 
 
 def _iou(a: Tensor, a_size: Tensor, b: Tensor, b_size: Tensor) -> Tensor:
@@ -243,12 +255,13 @@ class PlayerPost(nn.Module):
         cells, deep_cells = features.flatten(2)[0].T, deep.flatten(2)[0].T
         patches = cells.index_select(0, address.reshape(-1)).reshape(DETECTIONS, -1)
         middle = deep_cells.index_select(0, address[:, PATCH[0] * PATCH[1] // 2])
-        described = net.read(patches, middle, part).T
+        sure = torch.sigmoid(logits)
+        described = net.read(patches, middle, part, sure / sure.sum(1, keepdim=True)).T
         at = (place + described[0:2].clamp(-3.0, 4.0)) * CELL
         size = described[2:4].clamp(-2.0, 5.0).exp() * CELL
         left_top, extent = picture
         inside = ((at >= left_top) & (at <= left_top + extent)).float().amin(0, keepdim=True)
-        score = torch.sigmoid(logits) * inside
+        score = sure * inside
         over = (_iou(at, size, at, size) > self.tuning.nms_iou).float() * self.before
         start = (score >= 0.01).float()
         kept = start

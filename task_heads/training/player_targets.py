@@ -22,8 +22,6 @@ __all__ = ["kit_targets", "player_loss", "player_target"]
 _PLACES = 320
 """Places of one picture from which a person is described, at most."""
 _WEIGHT, _ROLE, _KIT = 6, 7, 8
-_RARE = (1.0, 2.5, 2.0)
-"""Weights of the roles: one goalkeeper or referee for ten players."""
 
 
 def kit_targets(kits: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -78,8 +76,10 @@ def player_loss(
     heat = focal_loss(logits, target["heat"], torch.ones(len(features)))
     picture, slot = (target["places"][:, :, _WEIGHT] > 0).nonzero(as_tuple=True)
     places = target["places"][picture, slot]
-    described = head.net.read(*_around(features, deep, picture, places[:, :2]))
     weight = places[:, _WEIGHT]
+    crowd = (picture[:, None] == picture[None]).float() * weight
+    crowd = crowd / crowd.sum(1, keepdim=True)
+    described = head.net.read(*_around(features, deep, picture, places[:, :2]), crowd)
     total = weight.sum().clamp(min=1)
     middle, half = places[:, :2] + described[:, :2], described[:, 2:4].clamp(-3, 5).exp() / 2
     predicted, wanted = torch.cat([middle - half, middle + half], 1), places[:, 2:6]
@@ -87,13 +87,13 @@ def player_loss(
     l1 = ((predicted - wanted).abs() / torch.cat([size, size], 1)).clamp(max=4).sum(1)
     box = (weight * (1 - _giou(predicted, wanted))).sum() / total
     known = places[:, _ROLE] >= 0
-    role = F.cross_entropy(
-        described[known, 4:7], places[known, _ROLE].long(), weight=torch.tensor(_RARE)
-    ) if known.any() else heat * 0  # fmt: skip
+    # Without weights of the classes: the weight of a role is then how likely it is.
+    roles = F.cross_entropy(described[known, 4:7], places[known, _ROLE].long(), reduction="none")
+    role = (weight[known] * roles).sum() / weight[known].sum().clamp(min=1)
     kits = places[:, _KIT:]
     dressed = ~kits[:, 0].isnan()
     kit = F.smooth_l1_loss(described[dressed, 7:], kits[dressed], beta=0.2) if dressed.any() else heat * 0
-    loss = heat + 3 * box + 0.5 * (weight * l1).sum() / total + 0.3 * role + kit
+    loss = heat + 3 * box + 0.5 * (weight * l1).sum() / total + role + kit
     return loss, {"heat": heat.item(), "box": box.item(), "role": role.item(), "kit": kit.item()}
 
 

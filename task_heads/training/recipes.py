@@ -91,9 +91,11 @@ def _ball_loss(
 
 
 def _measure_players(run: Run, records: Sequence[Record]) -> dict[str, float]:
-    """Return AP50 and AP75 over every detection, and the F1, threshold and role accuracy that displayed
-    boxes get."""
-    found, truths, right, named = [], [], 0, 0
+    """Return AP50 and AP75 over every detection, the F1 and threshold that displayed boxes get, and of the
+    people found: how many have the right role, how many would if all were called players, and recall and
+    precision of goalkeepers and referees together."""
+    found, truths = [], []
+    roles: list[tuple[int, int]] = []  # true, said
     for record in records:
         if record.truth.boxes is None:
             continue
@@ -105,14 +107,18 @@ def _measure_players(run: Run, records: Sequence[Record]) -> dict[str, float]:
         overlap = box_iou(found[-1][:, :4], record.truth.boxes)
         for column, label in enumerate(record.truth.labels):
             if label in ROLES and len(rows) and overlap[:, column].max() >= 0.5:
-                named += 1
-                right += ROLES[int(rows[overlap[:, column].argmax(), 5])] == label
+                roles.append((ROLES.index(label), int(rows[overlap[:, column].argmax(), 5])))
     ap50, recall = average_precision(found, truths, 0.5)
     ap75, _ = average_precision(found, truths, 0.75)
     best, threshold = max((_f1(found, truths, t), t) for t in np.arange(0.15, 0.6, 0.05))
+    true, said = np.array(roles, int).reshape(-1, 2).T
+    right, rare = true == said, (true > 0) & (true == said)
     return {
         "ap50": ap50, "ap75": ap75, "recall": recall, "f1": best, "threshold": float(threshold),
-        "role_accuracy": right / max(named, 1),
+        "role_accuracy": int(right.sum()) / max(len(true), 1),
+        "role_accuracy_all_players": int((true == 0).sum()) / max(len(true), 1),
+        "rare_role_recall": int(rare.sum()) / max(int((true > 0).sum()), 1),
+        "rare_role_precision": int(rare.sum()) / max(int((said > 0).sum()), 1),
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from core_network.catalogue import default_core  # noqa: E402
 from core_network.prepare import View  # noqa: E402
 from core_network.training.network import ProbeHeads  # noqa: E402
 from task_heads.dataset import FrameTruth, Record  # noqa: E402
-from task_heads.player_tracking.network import PlayerHead  # noqa: E402
+from task_heads.player_tracking.network import KIT, PATCH, PlayerHead  # noqa: E402
 from task_heads.training.pictures import kit_colours  # noqa: E402
 from task_heads.training.player_targets import kit_targets, player_loss, player_target  # noqa: E402
 from task_heads.training.warm_start import warm_start  # noqa: E402
@@ -75,6 +75,23 @@ def test_the_loss_falls_on_one_picture():
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_role_is_told_by_how_somebody_differs_from_the_others():
+    """The same patch among others like it, and among others: only its role changes with the crowd."""
+    torch.manual_seed(2)
+    net = PlayerHead(SPEC.shape, 16).net.eval()
+    mine, other = torch.randn(2, 1, PATCH[0] * PATCH[1] * SPEC.shape[0])
+    told = []
+    for others in (mine, other):
+        patches = torch.cat([mine, others.expand(5, -1)])
+        with torch.no_grad():
+            told.append(
+                net.read(patches, torch.zeros(6, 16), torch.zeros(6, 2), torch.full((1, 6), 1 / 6))[0]
+            )
+    same = [0, 1, 2, 3, *range(7, 7 + KIT)]
+    torch.testing.assert_close(told[0][same], told[1][same])
+    assert (told[0][4:7] - told[1][4:7]).abs().max() > 1e-4
 
 
 @pytest.fixture

@@ -14,17 +14,17 @@ VECTORS = Path(__file__).parent / "vectors"
 
 
 def test_a_peak_becomes_a_box():
-    """One high cell is one box around its centre."""
-    maps = torch.full((1, 5 + len(LABELS), 44, 80), -9.0)
+    """One high place is one box around its centre."""
+    maps = torch.full((1, 5 + len(LABELS), 88, 160), -9.0)
     maps[0, [0, 5], 20, 40] = 3.0  # something is there, of the first label
-    maps[0, 1:5, 20, 40] = 0.5  # its centre half a cell on, e^0.5 cells wide and high
+    maps[0, 1:5, 20, 40] = 0.5  # its centre half a place on, e^0.5 places wide and high
     view = torch.tensor([0.0, 0.0, 1.0, 1.0, 1280.0, 704.0])
-    found, stats = Post(44, 80)(maps, view, torch.tensor([0.5]))
+    found, stats = Post(88, 160)(maps, view, torch.tensor([0.5]))
     assert found[0, 6] == 1
     assert stats.item() == 1
     x0, y0, x1, y1 = found[0, :4]
-    assert x0 < 40.5 / 80 < x1
-    assert y0 < 20.5 / 44 < y1
+    assert x0 < 40.5 / 160 < x1
+    assert y0 < 20.5 / 88 < y1
 
 
 def test_the_exported_head_is_fit():

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from dataclasses import asdict
 
-from core_network.catalogue import default_core, load_core
-from core_network.spec import RATES
-from evaluation.ball_comparison import BallRow, labelled_balls, score_ball, sum_up
+from evaluation.ball_comparison import BallRow, gain_figures, labelled_balls, score_ball, sum_up
 from evaluation.datasets.splits import SPLITS
 from evaluation.metrics.points import RADIUS_PX, WIDTH_PX
-from featurecast.commands.evaluation.figures import add_figures, add_root, root, table, write_figures
+from featurecast.commands.evaluation.figures import (
+    add_core,
+    add_figures,
+    add_rate,
+    add_root,
+    chosen_core,
+    number,
+    root,
+    table,
+    write_figures,
+)
 from featurecast.progress import Progress
 from featurecast.refusal import Refusal, refuse
 from stream.source import SourceError
@@ -30,24 +38,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--radius",
         metavar="PX",
-        type=_radius,
+        type=number(lambda px: 0 < px <= WIDTH_PX, f"px above 0 up to {WIDTH_PX:g}"),
         default=RADIUS_PX,
         help=f"a hit is this near, in px of a picture {WIDTH_PX:g} px wide (default {RADIUS_PX:g})",
     )
-    parser.add_argument("--rate", choices=RATES, default="default", help="how finely features are coded")
-    parser.add_argument("--core", metavar="DIR", type=Path, help="a core's folder instead of the shipped one")
+    add_rate(parser)
+    add_core(parser)
     add_root(parser)
     add_figures(parser)
-
-
-def _radius(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= WIDTH_PX:
-        raise argparse.ArgumentTypeError(f"expected px above 0 up to {WIDTH_PX:g}, got {text!r}")
-    return value
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,8 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not clips:
         known = ", ".join(clip.name for clip in every) or "none"
         raise Refusal(f"no such clip with a labelled ball in the split {arguments.split}; there are {known}")
-    with refuse(ValueError):
-        core = load_core(arguments.core) if arguments.core else default_core()
+    core = chosen_core(arguments)
     rows: list[BallRow] = []
     for clip in clips:
         length = clip.frames[-1].index + 1 if clip.continuous else len(clip.frames)
@@ -89,6 +86,10 @@ def run(arguments: argparse.Namespace) -> int:
         f"A hit is within {arguments.radius:g} px of a picture {WIDTH_PX:g} px wide.\n"
         "unfiltered: the best detection of each frame at the head's own threshold, without its track."
     )
+    figures = gain_figures(videos, arguments.split) if videos else []
+    if figures:
+        held = [(figure.title, figure.shown(), figure.wanted, figure.verdict()) for figure in figures]
+        print(f"\n{table(('figure', 'is', 'wanted', ''), held)}")
     write_figures(
         arguments,
         {
@@ -100,6 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
             "at_width_px": WIDTH_PX,
             "clips": [row.to_json() for row in rows],
             "together": [row.to_json() for row in sums],
+            "figures": [{**asdict(figure), "met": figure.met} for figure in figures],
         },
     )
     return 0

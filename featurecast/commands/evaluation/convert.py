@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import onnx
 from onnx import ModelProto
 
 from evaluation.models.counting import count
@@ -18,6 +17,7 @@ from evaluation.split.detector import DetectorError
 from evaluation.split.networks import CONVERTIBLE, convertible
 from evaluation.split.session import Session
 from featurecast.commands.evaluation.figures import add_figures, table, write_figures
+from featurecast.commands.evaluation.networks import load_graph
 from featurecast.refusal import Refusal, refuse
 from task_heads.manifest import HeadError
 
@@ -80,15 +80,7 @@ def _network(name: str, checkpoints: Sequence[Path]) -> ModelProto:
         return convertible(name, checkpoints)
     if checkpoints:
         raise DetectorError(f"{name}: an ONNX file takes no checkpoint, got {checkpoints[0]}")
-    if not Path(name).is_file():
-        raise DetectorError(f"{name}: expected an ONNX file, found none")
-    try:
-        model: ModelProto = onnx.load(name)
-        onnx.checker.check_model(model)
-    except Exception as error:
-        # Protobuf's and onnx's errors have no common type.
-        raise DetectorError(f"{name}: expected an ONNX graph: {str(error).splitlines()[0]}") from error
-    return model
+    return load_graph(Path(name))
 
 
 def _list_cuts(arguments: argparse.Namespace, model: ModelProto) -> int:

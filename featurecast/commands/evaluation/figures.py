@@ -6,11 +6,13 @@ import argparse
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from core_network.catalogue import Core, default_core, load_core
 from core_network.dataroot import data_root
+from core_network.spec import RATES
 from evaluation.datasets.open import FORMS
 from evaluation.datasets.open import open_dataset as open_form
 from evaluation.datasets.splits import SPLITS
@@ -18,10 +20,16 @@ from evaluation.datasets.types import Dataset, DatasetError, only, relabelled
 from featurecast.refusal import Refusal, refuse
 
 __all__ = [
+    "add_checkpoint",
+    "add_core",
     "add_dataset",
     "add_figures",
+    "add_rate",
     "add_root",
+    "chosen_checkpoint",
+    "chosen_core",
     "merged_names",
+    "number",
     "open_dataset",
     "positive",
     "root",
@@ -71,6 +79,45 @@ def root(arguments: argparse.Namespace) -> Path:
             "no labelled footage here: name the folder that holds splits.csv with --data or FEATURECAST_DATA"
         )
     return found
+
+
+def add_core(parser: argparse.ArgumentParser) -> None:
+    """Declare --core."""
+    parser.add_argument("--core", metavar="DIR", type=Path, help="a core's folder instead of the shipped one")
+
+
+def chosen_core(arguments: argparse.Namespace) -> Core:
+    """Return the core that --core names, else the shipped one; raises Refusal."""
+    with refuse(ValueError):
+        return load_core(arguments.core) if arguments.core else default_core()
+
+
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Declare --checkpoint."""
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        type=Path,
+        help="of the core's training run; default: runs/<core>/checkpoint.pt",
+    )
+
+
+def chosen_checkpoint(arguments: argparse.Namespace, core: Core, why: str) -> Path:
+    """Return the file that --checkpoint names, else that of the core's run; raises Refusal without it.
+
+    `why`: what needs it.
+    """
+    path: Path = arguments.checkpoint or Path("runs") / core.spec.name / "checkpoint.pt"
+    if not path.is_file():
+        raise Refusal(
+            f"{path}: {why}; train the core (make models) or name its run's checkpoint with --checkpoint"
+        )
+    return path
+
+
+def add_rate(parser: argparse.ArgumentParser) -> None:
+    """Declare --rate."""
+    parser.add_argument("--rate", choices=RATES, default="default", help="how finely features are coded")
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:
@@ -138,6 +185,21 @@ def _merge(text: str) -> tuple[str, tuple[str, ...]]:
     if not separator or not new.strip():
         raise argparse.ArgumentTypeError(f"expected NEW=OLD,OLD, got {text!r}")
     return new.strip(), _names(old)
+
+
+def number(fits: Callable[[float], bool], expected: str) -> Callable[[str], float]:
+    """Return what reads a number for argparse and refuses one that does not fit; `expected` says which do."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if math.isnan(value) or not fits(value):
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+        return value
+
+    return read
 
 
 def positive(text: str) -> int:

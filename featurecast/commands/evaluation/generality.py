@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import os
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from core_network.catalogue import default_core
 from core_network.spec import RATES
-from featurecast.commands.evaluation.figures import add_figures, add_root, root, table, write_figures
-from featurecast.commands.evaluation.pages import RESULTS, write_page
+from evaluation.generality.scores import CACHE, WANTED, KeptScores, Lengths
+from featurecast.commands.evaluation.figures import (
+    add_checkpoint,
+    add_figures,
+    add_root,
+    chosen_checkpoint,
+    root,
+    table,
+    write_figures,
+)
+from featurecast.commands.evaluation.pages import add_page, write_page
 from featurecast.progress import Progress
 from featurecast.refusal import Refusal, refuse
 
 if TYPE_CHECKING:
-    from evaluation.generality.protocol import Condition, Outcome
+    from evaluation.generality.protocol import Outcome
 
 __all__ = ["configure", "run"]
 
 _TITLE = "Generality: tasks the core was never trained for"
-_WANTED = 0.8
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_root(parser)
-    parser.add_argument(
-        "--checkpoint",
-        metavar="FILE",
-        type=Path,
-        help="of the core's training run; default: runs/<core>/checkpoint.pt",
-    )
+    add_checkpoint(parser)
     parser.add_argument("--seeds", type=int, default=2, help="how often each head is trained (at least 2)")
     parser.add_argument("--steps", type=int, default=300, help="training steps of each head")
     parser.add_argument(
@@ -42,13 +42,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rates", nargs="+", choices=RATES, default=["default", "low"])
     parser.add_argument(
-        "--cache", metavar="DIR", type=Path, default=Path("runs/generality"),
+        "--cache", metavar="DIR", type=Path, default=CACHE,
         help="scores so far: a run that was stopped goes on (runs/generality)",
     )  # fmt: skip
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", type=Path, default=RESULTS / "generality.md",
-        help="the page whose generated part is replaced (docs/results/generality.md)",
-    )  # fmt: skip
+    add_page(parser, "generality.md")
     add_figures(parser)
 
 
@@ -62,12 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.seeds < 2 or min(arguments.steps, arguments.ceiling_steps) < 1:
         raise Refusal("expected at least --seeds 2 (a spread needs two), --steps 1 and --ceiling-steps 1")
     core = default_core()
-    checkpoint = arguments.checkpoint or Path("runs") / core.spec.name / "checkpoint.pt"
-    if not checkpoint.is_file():
-        raise Refusal(
-            f"{checkpoint}: the ceiling starts from the core's float weights; train it (make models) or name "
-            "the run's checkpoint with --checkpoint"
-        )
+    checkpoint = chosen_checkpoint(arguments, core, "the ceiling starts from the core's float weights")
     with refuse(ValueError):
         tasks = held_out_tasks(root(arguments), core.spec.input_height, core.spec.input_width)
     network, _ = load_trained_core(checkpoint)
@@ -76,25 +68,16 @@ def run(arguments: argparse.Namespace) -> int:
     with Progress("pictures encoded") as progress:
         for done in protocol.encode():
             progress.show(done)
-    known = _Scores(arguments.cache, checkpoint, (arguments.steps, arguments.ceiling_steps))
+    known = KeptScores(arguments.cache, checkpoint, Lengths(arguments.steps, arguments.ceiling_steps))
     conditions = protocol.conditions(rates, arguments.seeds)
     with Progress("heads trained", len(conditions)) as progress, refuse():
         for done, condition in enumerate(conditions):
             progress.show(done)
-            if known.get(condition) is None:
-                known.put(condition, protocol.score(condition))
-    views = (*FLOORS, FROZEN, *rates, CEILING)
-    outcomes = [
-        Outcome(
-            task.name,
-            task.measure,
-            {
-                view: [known.of(c) for c in conditions if (c.task, c.view) == (task.name, view)]
-                for view in views
-            },
-        )
-        for task in tasks
-    ]
+            place = condition.task, condition.view, condition.seed
+            if known.get(*place) is None:
+                known.put(*place, protocol.score(condition))
+    views, seeds = (*FLOORS, FROZEN, *rates, CEILING), range(arguments.seeds)
+    outcomes = [Outcome(task.name, task.measure, known.of(task.name, views, seeds)) for task in tasks]
     text = _text(outcomes, views, rates, arguments)
     print(text, end="")
     with refuse():
@@ -128,7 +111,7 @@ def _text(
         table(header, rows)
         + f"\n{arguments.seeds} seeds, ± half their range; {arguments.steps} steps of 8 parts for each head, "
         f"{arguments.ceiling_steps} more for the ceiling (`unfrozen`). G is given where the ceiling lies "
-        f"three seed deviations above the better floor; {_WANTED:.2f} is wanted at rate default.\n"
+        f"three seed deviations above the better floor; {WANTED:.2f} is wanted at rate default.\n"
     )
 
 
@@ -139,32 +122,4 @@ def _spread(scores: list[float]) -> float:
 def _verdict(share: float, telling: bool) -> str:
     if not telling:
         return "no clear ceiling"
-    return f"{share:.2f} {'met' if share >= _WANTED else 'missed'}"
-
-
-class _Scores:
-    """Scores on disk by core checkpoint and length of training."""
-
-    def __init__(self, folder: Path, checkpoint: Path, lengths: tuple[int, ...]) -> None:
-        weights = hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:12]
-        self._path = folder / "-".join(map(str, (weights, *lengths))) / "scores.json"
-        self._scores: dict[str, float] = {}
-        if self._path.is_file():
-            self._scores = json.loads(self._path.read_text())
-
-    def get(self, condition: Condition) -> float | None:
-        return self._scores.get(self._key(condition))
-
-    def of(self, condition: Condition) -> float:
-        return self._scores[self._key(condition)]
-
-    def put(self, condition: Condition, score: float) -> None:
-        self._scores[self._key(condition)] = score
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(self._scores, indent=1))
-        os.replace(unfinished, self._path)
-
-    @staticmethod
-    def _key(condition: Condition) -> str:
-        return f"{condition.task}/{condition.view}/{condition.seed}"
+    return f"{share:.2f} {'met' if share >= WANTED else 'missed'}"

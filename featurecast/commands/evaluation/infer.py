@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from evaluation.split.detector import DetectorError
-from evaluation.split.inference import LEAST_SCORE, infer
+from evaluation.split.inference import infer
 from evaluation.split.session import Session
 from featurecast.commands.evaluation.figures import (
     add_dataset,
@@ -17,7 +17,7 @@ from featurecast.commands.evaluation.figures import (
     table,
     write_figures,
 )
-from featurecast.commands.evaluation.networks import add_model, chosen_model
+from featurecast.commands.evaluation.networks import add_least_score, add_model, chosen_model
 from featurecast.progress import Progress
 from featurecast.refusal import refuse
 
@@ -36,10 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--mask", metavar="DIR", type=Path,
         help="also write DIR/<clip>/<frame>.png: 0 is background, n the n-th detection (if it has masks)",
     )  # fmt: skip
-    parser.add_argument(
-        "--least-score", metavar="X", type=float, default=LEAST_SCORE,
-        help=f"leave out detections below (default {LEAST_SCORE})",
-    )  # fmt: skip
+    add_least_score(parser)
     add_figures(parser)
 
 

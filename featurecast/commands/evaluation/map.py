@@ -15,6 +15,7 @@ from featurecast.commands.evaluation.figures import (
     add_dataset,
     add_figures,
     merged_names,
+    number,
     open_dataset,
     table,
     write_figures,
@@ -40,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--confidence",
         metavar="P",
-        type=_share,
+        type=number(lambda share: 0 <= share < 1, "a number from 0 to below 1"),
         default=0.5,
         help="scores above this count for the framework's score (default 0.5)",
     )
@@ -50,16 +51,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "and what `infer --mask` wrote",
     )  # fmt: skip
     add_figures(parser)
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, got {text!r}")
-    return value
 
 
 def run(arguments: argparse.Namespace) -> int:

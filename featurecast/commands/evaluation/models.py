@@ -9,21 +9,29 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core_network.catalogue import default_core, load_core
 from evaluation.bench.provenance import provenance
 from evaluation.models.contenders import Contender, Cost, cost_of, shipped
-from evaluation.models.counting import Count
+from evaluation.models.counting import Count, count
 from evaluation.split.detector import DetectorError
-from featurecast.commands.evaluation.figures import add_figures, positive, table, write_figures
+from featurecast.commands.evaluation.figures import (
+    add_core,
+    add_figures,
+    chosen_core,
+    positive,
+    table,
+    write_figures,
+)
+from featurecast.commands.evaluation.networks import detector_of, load_graph
 from featurecast.progress import Progress
-from featurecast.refusal import refuse
+from featurecast.refusal import Refusal, refuse
 
 if TYPE_CHECKING:
     from evaluation.baselines.rivals import Rival
 
 __all__ = [
     "RIVALS",
-    "also",
+    "add_also",
+    "check_also",
     "configure",
     "cost_table",
     "fresh_costs",
@@ -39,11 +47,8 @@ _FEW_RUNS = 3
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--core", metavar="DIR", type=Path, help="a core's folder instead of the shipped one")
-    parser.add_argument(
-        "--also", metavar="NAME=FILE.onnx", type=also, action="append", default=[],
-        help="another network's row; may repeat",
-    )  # fmt: skip
+    add_core(parser)
+    add_also(parser, "another network's row")
     parser.add_argument(
         "--models", choices=("ours", "all"), default="all",
         help="ours: without the rivals of configs/baselines (default all)",
@@ -54,8 +59,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure one network after the other; print the tables."""
-    with refuse(ValueError):
-        core = load_core(arguments.core) if arguments.core else default_core()
+    core = chosen_core(arguments)
+    check_also(arguments)
     known: list[Rival] = []
     if arguments.models == "all":
         # PyTorch is an extra: only here is it needed.
@@ -184,8 +189,31 @@ def cost_table(costs: list[Cost]) -> str:
     )
 
 
-def also(text: str) -> Contender:
-    """Return the network that NAME=FILE.onnx names, for argparse."""
+def add_also(parser: argparse.ArgumentParser, rows: str) -> None:
+    """Declare --also; `rows` says what each adds."""
+    parser.add_argument(
+        "--also",
+        metavar="NAME=FILE.onnx",
+        type=_also,
+        action="append",
+        default=[],
+        help=f"{rows}; may repeat",
+    )
+
+
+def check_also(arguments: argparse.Namespace, *, detects: bool = False) -> None:
+    """Refuse what --also names and cannot be counted (or does not detect), before minutes go into others."""
+    for one in arguments.also:
+        try:
+            graph = load_graph(one.model)
+            count(graph)
+            if detects:
+                detector_of(graph, str(one.model))
+        except ValueError as error:
+            raise Refusal(f"{one.name}: {error}") from None
+
+
+def _also(text: str) -> Contender:
     name, separator, path = text.partition("=")
     if not separator or not name or not path:
         raise argparse.ArgumentTypeError(f"expected NAME=FILE.onnx, got {text!r}")

@@ -9,11 +9,12 @@ import onnx
 from onnx import ModelProto
 
 from evaluation.split.detector import KEY, Detector, DetectorError, read_detector
+from evaluation.split.inference import LEAST_SCORE
 from evaluation.split.networks import shipped_network
 from featurecast.refusal import refuse
 from task_heads.manifest import HeadError
 
-__all__ = ["add_model", "chosen_model"]
+__all__ = ["add_least_score", "add_model", "chosen_model", "detector_of", "load_graph"]
 
 SHIPPED = "shipped"
 
@@ -28,21 +29,32 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_least_score(parser: argparse.ArgumentParser) -> None:
+    """Declare --least-score."""
+    parser.add_argument(
+        "--least-score", metavar="X", type=float, default=LEAST_SCORE,
+        help=f"leave out detections below (default {LEAST_SCORE})",
+    )  # fmt: skip
+
+
 def chosen_model(arguments: argparse.Namespace) -> tuple[ModelProto, Detector]:
     """Return the graph and its meaning; raises Refusal."""
     with refuse(DetectorError, HeadError):
-        if arguments.model == SHIPPED:
-            model = shipped_network()
-        else:
-            path = Path(arguments.model)
-            if not path.is_file():
-                raise DetectorError(f"{path}: expected an ONNX file, found none")
-            model = _load(path)
-        stored = {entry.key: entry.value for entry in model.metadata_props}
-        return model, read_detector(stored.get(KEY), arguments.model)
+        shipped = arguments.model == SHIPPED
+        model = shipped_network() if shipped else load_graph(Path(arguments.model))
+        return model, detector_of(model, arguments.model)
 
 
-def _load(path: Path) -> ModelProto:
+def detector_of(model: ModelProto, name: str) -> Detector:
+    """Return what a graph says of its detections; raises DetectorError where it says nothing."""
+    stored = {entry.key: entry.value for entry in model.metadata_props}
+    return read_detector(stored.get(KEY), name)
+
+
+def load_graph(path: Path) -> ModelProto:
+    """Return a checked ONNX graph; raises DetectorError for anything else."""
+    if not path.is_file():
+        raise DetectorError(f"{path}: expected an ONNX file, found none")
     try:
         model: ModelProto = onnx.load(path)
         onnx.checker.check_model(model)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 
-__all__ = ["RESULTS", "write_page"]
+__all__ = ["RESULTS", "add_page", "write_page"]
 
 RESULTS = Path(__file__).resolve().parents[3] / "docs" / "results"
 """Part of a checkout, not of an installed package."""
+
+
+def add_page(parser: argparse.ArgumentParser, name: str) -> None:
+    """Declare --output for the page `name` of docs/results/."""
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        default=RESULTS / name,
+        help=f"the page whose generated part is replaced (docs/results/{name})",
+    )
 
 
 def write_page(path: Path, title: str, text: str) -> None:

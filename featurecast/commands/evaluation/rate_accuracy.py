@@ -11,10 +11,17 @@ from pathlib import Path
 from core_network.catalogue import default_core
 from evaluation.bench.provenance import Provenance, provenance
 from evaluation.datasets.types import DatasetError
-from evaluation.rate_accuracy.comparison import BreakEven, RateDifference, break_evens, rate_differences
+from evaluation.rate_accuracy.comparison import (
+    OURS,
+    BreakEven,
+    RateDifference,
+    break_evens,
+    rate_differences,
+)
+from evaluation.rate_accuracy.equal_total import MEASURES, TOTALS, crossing, equal_total
 from evaluation.rate_accuracy.footage import footage_of, videos_in
 from evaluation.rate_accuracy.plots import draw
-from evaluation.rate_accuracy.study import CLEAN, LOCAL, Study, plan_for, run_study
+from evaluation.rate_accuracy.study import CACHE, CLEAN, FRAMES, LOCAL, Study, plan_for, run_study
 from featurecast.commands.evaluation.figures import add_figures, positive, table, write_figures
 from featurecast.commands.evaluation.pages import RESULTS, write_page
 from featurecast.progress import Progress
@@ -24,7 +31,7 @@ from task_heads.manifest import HeadError
 
 __all__ = ["configure", "run"]
 
-_FRAMES, _QUICK_FRAMES = 150, 24
+_QUICK_FRAMES = 24
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help=f"{_QUICK_FRAMES} frames of each clip and fewer points: minutes"
     )
     parser.add_argument(
-        "--frames", metavar="N", type=positive, help=f"frames of each clip (default {_FRAMES})"
+        "--frames", metavar="N", type=positive, help=f"frames of each clip (default {FRAMES})"
     )
     parser.add_argument(
         "-o",
@@ -47,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where table and plots go (docs/results)",
     )
     parser.add_argument(
-        "--cache", metavar="DIR", type=Path, default=Path("runs/rate_accuracy"),
+        "--cache", metavar="DIR", type=Path, default=CACHE,
         help="what was coded and seen: a run that was stopped goes on there (runs/rate_accuracy)",
     )  # fmt: skip
     add_figures(parser)
@@ -55,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure every clip, print the tables, write table and plots."""
-    most = arguments.frames or (_QUICK_FRAMES if arguments.quick else _FRAMES)
+    most = arguments.frames or (_QUICK_FRAMES if arguments.quick else FRAMES)
     with refuse(DatasetError, SourceError):
         footages = [footage_of(video, most) for clip in arguments.clips for video in videos_in(clip)]
     names = [footage.name for footage in footages]
@@ -148,6 +155,12 @@ def _section(study: Study) -> str:
         "(between their points), and local inference on the decoded video (the smallest that was "
         "measured). `total` is ours with the smallest video above:\n",
         _equal(break_evens(study)),
+        "Ours with the finest rate that takes at most a third of all bits, against local inference on a "
+        "video that gets them all (points, hundredths; local inference at its best height for each "
+        "measure), and the luma PSNR that our video gives up:\n",
+        _totals(study),
+        "kbit/s in all from which local inference is as good as ours (`-`: nowhere that was measured):\n",
+        _crossings(study),
         f"![curves](rate_accuracy-{study.clip}.svg)\n",
     ]
     return "\n".join(parts)
@@ -170,6 +183,27 @@ def _equal(rows: Sequence[BreakEven]) -> str:
             for row in rows
         ],
     )
+
+
+def _totals(study: Study) -> str:
+    rows: list[tuple[str, ...]] = []
+    for total in TOTALS:
+        found = equal_total(study, total)
+        if found is None:
+            rows.append((f"{total:.0f}", "none fits", *["-"] * (len(MEASURES) + 2)))
+            continue
+        ahead = ("-" if value is None else f"{100 * value:+.1f}" for value in found.ahead.values())
+        given_up = "-" if found.psnr_given_up_db is None else f"{found.psnr_given_up_db:.2f} dB"
+        rows.append((f"{total:.0f}", found.rate, f"{found.feature_kbps:.0f}", *ahead, given_up))
+    return table(("kbit/s in all", "rate", "features", *MEASURES, "PSNR given up"), rows)
+
+
+def _crossings(study: Study) -> str:
+    rows = []
+    for point in study.of(OURS):
+        found = (crossing(study, point.setting, measure) for measure in MEASURES.values())
+        rows.append((point.setting, *(_number(total) for total in found)))
+    return table(("rate of ours", *MEASURES), rows)
 
 
 def _difference(row: RateDifference) -> Sequence[str]:

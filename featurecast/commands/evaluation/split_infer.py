@@ -12,7 +12,7 @@ from evaluation.models.running import Running, measure_running
 from evaluation.split.convert import write_parts
 from evaluation.split.cutting import CutError
 from evaluation.split.detector import DetectorError
-from evaluation.split.inference import LEAST_SCORE, SplitOutcome, run_first, run_second
+from evaluation.split.inference import SplitOutcome, run_first, run_second
 from evaluation.split.networks import LATENT
 from evaluation.split.session import Session
 from evaluation.split.storage import STORES, store_named
@@ -23,7 +23,7 @@ from featurecast.commands.evaluation.figures import (
     table,
     write_figures,
 )
-from featurecast.commands.evaluation.networks import add_model, chosen_model
+from featurecast.commands.evaluation.networks import add_least_score, add_model, chosen_model
 from featurecast.progress import Progress
 from featurecast.refusal import refuse
 
@@ -49,10 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="DIR", type=Path, required=True,
         help="where DIR/features/<clip>/ and DIR/predictions/<clip>/<frame>.txt go",
     )  # fmt: skip
-    parser.add_argument(
-        "--least-score", metavar="X", type=float, default=LEAST_SCORE,
-        help=f"leave out detections below (default {LEAST_SCORE})",
-    )  # fmt: skip
+    add_least_score(parser)
     add_figures(parser)
 
 

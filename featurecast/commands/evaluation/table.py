@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core_network.catalogue import default_core
@@ -17,9 +16,9 @@ from evaluation.split.rival_rows import Entrant, RivalRows, rival_rows
 from evaluation.split.seed_table import our_balls, our_data, seed_table
 from evaluation.split.storage import PLAIN_STORES, STORES
 from featurecast.commands.evaluation.figures import add_figures, add_root, positive, root, write_figures
-from featurecast.commands.evaluation.models import RIVALS, also, fresh_costs, untrained_table
+from featurecast.commands.evaluation.models import RIVALS, add_also, check_also, fresh_costs, untrained_table
 from featurecast.commands.evaluation.networks import add_model, chosen_model
-from featurecast.commands.evaluation.pages import RESULTS, write_page
+from featurecast.commands.evaluation.pages import add_page, write_page
 from featurecast.commands.evaluation.table_text import table_text
 from featurecast.progress import Progress
 from featurecast.refusal import refuse
@@ -43,10 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="only these stores; may repeat (default: all)",
     )
-    parser.add_argument(
-        "--also", metavar="NAME=FILE.onnx", type=also, action="append", default=[],
-        help="rows of another whole network as `evaluate convert` writes it; may repeat",
-    )  # fmt: skip
+    add_also(parser, "rows of another whole network as `evaluate convert` writes it")
     parser.add_argument(
         "--models", choices=("ours", "all"), default="ours",
         help="all: also every trained rival of configs/baselines (docs/baselines.md)",
@@ -58,10 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", metavar="DATASET", choices=("stills", "clip"), help="stills by match, or the labelled clip"
     )
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", type=Path, default=RESULTS / "table.md",
-        help="the page whose generated part is replaced (docs/results/table.md)",
-    )  # fmt: skip
+    add_page(parser, "table.md")
     add_root(parser)
     add_figures(parser)
 
@@ -81,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         balls = balls and _beginning(balls, arguments.first)
     model, detector = chosen_model(arguments)
     core = default_core()
+    check_also(arguments, detects=True)
     entrants = [Entrant(one.name, one.model) for one in arguments.also]
     fresh: list[Rival] = []
     if arguments.models == "all":

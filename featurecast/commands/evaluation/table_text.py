@@ -24,9 +24,9 @@ is COCO's (0.5 to 0.95); brackets hold 95 % intervals. ms: median, one thread.
 """
 _RIVALS = """A rival is trained as [baselines.md](../baselines.md) says. Stills are also split, at the map of
 fewest numbers that alone separates its graph, and stored as `npz` and `npz8`. Its ms are in the table of the
-parts; a video system's ms in the clip are the mean of key and other frames, in PyTorch.
+parts; a video system's ms in the clip are the mean of key and other frames, CPU time in PyTorch.
 """
-_STANDING = f"""ms: the whole graph, one thread, alone. Bytes: features of an image, ours at rate
+_STANDING = f"""ms: CPU time of the whole graph, one thread, alone. Bytes: features of an image, ours at rate
 `{_OUR_STORE}`, a rival's as `{_THEIR_STORE}`. AP points are hundredths; those per kB are of the split.
 """
 
@@ -82,11 +82,12 @@ def _standings(dataset: str, result: SeedTable, rivals: Sequence[RivalRows]) -> 
             math.nan if parted is None else _mean_bytes(parted),
         )
 
-    ours = standing(_OURS, result.variants, WHOLE, _OUR_STORE, result.running[WHOLE].ms)
+    ours = standing(_OURS, result.variants, WHOLE, _OUR_STORE, result.running[WHOLE].cpu_ms)
     others = [
-        standing(one.name, one.variants, one.name, f"{one.name} {_THEIR_STORE}", one.running["whole"].ms)
+        standing(one.name, one.variants, one.name, f"{one.name} {_THEIR_STORE}", one.running["whole"].cpu_ms)
         for one in rivals
     ]
+    trained = {one.name: one.trained for one in rivals}
     rows = [
         (
             one.name,
@@ -98,10 +99,22 @@ def _standings(dataset: str, result: SeedTable, rivals: Sequence[RivalRows]) -> 
             _number(one.split_ap, 3),
             _number(one.per_kb, 3),
             "" if one is ours else verdict(ours, one),
+            trained.get(one.name) or "-",
         )
         for one in (ours, *others)
     ]
-    head = ("network", "AP50", "AP", "ms", "points per ms", "bytes", "split AP", "points per kB", "verdict")
+    head = (
+        "network",
+        "AP50",
+        "AP",
+        "ms",
+        "points per ms",
+        "bytes",
+        "split AP",
+        "points per kB",
+        "verdict",
+        "trained",
+    )
     return table(head, rows)
 
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from core_network.catalogue import Core, default_core, load_core
-from core_network.spec import RATES
+from core_network.catalogue import Core
 from evaluation.rival_trackers import RIVALS
 from evaluation.tracking_comparison import CLIPS, TUNING, Row, labelled, ours, rival, tuned, watch
-from featurecast.commands.evaluation.figures import add_figures, add_root, root, table, write_figures
+from featurecast.commands.evaluation.figures import (
+    add_core,
+    add_figures,
+    add_rate,
+    add_root,
+    chosen_core,
+    root,
+    table,
+    write_figures,
+)
 from featurecast.progress import Progress
 from featurecast.refusal import Refusal, refuse
 from stream.source import SourceError
@@ -33,8 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=tuple(RIVALS),
         help=f"of {', '.join(RIVALS)}; or none",
     )
-    parser.add_argument("--rate", choices=RATES, default="default", help="how finely features are coded")
-    parser.add_argument("--core", metavar="DIR", type=Path, help="a core's folder instead of the shipped one")
+    add_rate(parser)
+    add_core(parser)
     add_root(parser)
     add_figures(parser)
 
@@ -52,8 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     data = root(arguments)
     if not (data / CLIPS[arguments.clip]).is_file():
         raise Refusal(f"{data / CLIPS[arguments.clip]}: expected the labelled clip, there is no such file")
-    with refuse(ValueError):
-        core = load_core(arguments.core) if arguments.core else default_core()
+    core = chosen_core(arguments)
     rows = _rows(arguments, data, core)
     header = ("tracker", "HOTA", "95 %", "IDF1", "MOTA", "switches", "DetA", "AssA", "ids", "ms")
     lines = [

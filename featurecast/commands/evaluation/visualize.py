@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from featurecast.commands.evaluation.figures import (
     add_dataset,
     add_figures,
     merged_names,
+    number,
     open_dataset,
     positive,
     write_figures,
@@ -56,21 +56,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sleep-time",
         metavar="S",
-        type=_seconds,
+        type=number(lambda seconds: 0 <= seconds <= 3600, "seconds from 0 to 3600"),
         default=0.0,
         help="seconds between frames in the window; 0 waits for a key or click",
     )
     add_figures(parser)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"expected seconds from 0 to 3600, got {text!r}")
-    return value
 
 
 def run(arguments: argparse.Namespace) -> int:

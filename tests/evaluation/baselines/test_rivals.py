@@ -41,9 +41,13 @@ def test_a_trained_rival_has_its_graph(configs: Path, tmp_path: Path) -> None:
     }
     (tmp_path / "run").mkdir()
     torch.save(state, tmp_path / "run" / "checkpoint.pt")
-    (tmp_path / "run" / "record.json").write_text('{"minutes": 60.0}')
+    (tmp_path / "run" / "record.json").write_text(
+        '{"minutes": 60.0, "pictures": 210, "curve": [{"step": 20}, {"step": 618}]}'
+    )
     (row,) = rivals(configs)
-    assert row.model is not None and row.remark.startswith("trained for 60 min")
+    assert row.model is not None
+    assert row.remark.startswith("trained: 60 min of one core, 2472 views of 210 pictures; cited: ")
+    assert row.entrant().trained == row.trained
     graph = onnx.load(row.model)
     assert [value.name for value in graph.graph.output] == ["detections"]
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"cut off")

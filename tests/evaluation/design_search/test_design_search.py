@@ -86,10 +86,70 @@ def test_a_search_goes_on_and_its_page_says_what_was_not_run(
     assert measured == [first[0], load_plan(path).coding[2].name]
     assert command.main([*arguments, "--only", "page"]) == 0
     text = page.read_text()
-    assert text.count("| 1234 | 2345 |") == 3
-    assert text.count("not run") == len(load_plan(path).training) + len(load_plan(path).coding) - 3
+    plan = load_plan(path)
+    # What another core gave still stands there, and says so.
+    assert text.count("| 1234 | 2345 |") == 3 and f"of {default_core().spec.name}'s features" in text
+    assert text.count("| not run |") == len(plan.training) + len(plan.coding) - 3
+    assert f"**Not run: {', '.join(point.name for point in plan.training)}.**" in text
     assert page.with_suffix(".png").stat().st_size > 0
     assert json.loads(stored.read_text())["fingerprint"] == default_core().spec.fingerprint
+
+
+NETWORK = {"ap50": 0.5, "ap75": 0.1, "ball_f1": 0.4, "shuttle_f1": 0.3, "kB": 8.0, "parameters": 8e5,
+           "macs": 8e8, "ms": 14.0}  # fmt: skip
+
+
+def test_a_lost_network_is_one_line_and_the_others_are_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, page, trained = written(tmp_path, coding=CODING), tmp_path / "page.md", list[str]()
+
+    def train(point: Any, _: Any) -> dict[str, Any]:
+        trained.append(point.name)
+        if point.name == "wide":
+            raise ValueError("its loss is no number at step 40")
+        half = {"kB": 4.0, "ap50": 0.46, "ball_f1": 0.405, "macs": 1.6e9} if point.name == "rate-high" else {}
+        return {**NETWORK, **half}
+
+    monkeypatch.setattr(command, "Pictures", lambda *_: None)
+    monkeypatch.setattr(command, "train_point", train)
+    arguments = [str(path), "--only", "training", "-o", str(page), "--data", str(_data(tmp_path))]
+    assert command.main(arguments) == 1
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("wide: lost: ")]
+    assert len(told) == 1 and "step 40" in told[0]
+    rows = {
+        line.split("|")[1].strip(): line for line in page.read_text().splitlines() if line.startswith("| ")
+    }
+    assert "| the base of the others | 0.500 |" in rows["base"]
+    assert "AP50 0.04 less, ball F1 the same, shuttle F1 the same, kB 50 % less" in rows["rate-high"]
+    assert "multiply-adds 2.0 times, time the same" in rows["rate-high"]
+    assert "| not run |" in rows["wide"] and "**Not run: wide.**" in page.read_text()
+    # The rest is known; a point with other settings is not.
+    trained.clear()
+    document = yaml.safe_load(path.read_text())
+    document["training"][1]["change"] = {"architecture": {"widths": [16, 32, 64, 64]}}
+    path.write_text(yaml.safe_dump(document))
+    assert command.main(arguments) == 1
+    assert trained == [document["training"][1]["name"], "wide"]
+
+
+CODING = [
+    {"name": "usual", "predicted": "the default"},
+    {"name": "no contexts", "clusters": [1, 1, 1], "predicted": "+40 %"},
+]
+
+
+def test_ways_to_code_are_told_against_the_usual_one(tmp_path: Path) -> None:
+    path, page = written(tmp_path, coding=CODING, training=[]), tmp_path / "page.md"
+    for name, size in (("usual", 1000), ("no contexts", 1230)):
+        kept = {"core": "old-core", "fingerprint": "0", "bytes": size, "key_bytes": 1, "delta_bytes": 1}
+        file = tmp_path / "runs" / f"{name}.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps({**kept, "tables": 3}))
+    assert command.main([str(path), "--only", "page", "-o", str(page), "--data", str(_data(tmp_path))]) == 0
+    text = page.read_text()
+    assert "| +40 % | bytes 23 % more |" in text and "of old-core's features" in text
+    assert "Not run" not in text
 
 
 def _data(folder: Path) -> Path:

@@ -36,6 +36,7 @@ def test_a_study_measures_every_way_and_goes_on_where_it_was(core, footage, tmp_
     local, ours = study.of(LOCAL), study.of("ours")
     assert local[0].video_kbps > local[1].video_kbps and local[0].feature_kbps == 0
     assert ours[0].video_kbps is None
+    assert 25 < local[0].psnr_db < 60 and local[1].psnr_db is None
     assert ours[0].feature_kbps == pytest.approx(ours[0].bytes_per_frame * 8 * footage.fps / 1000)
     assert study.of("quantised + zstd")[0].bytes_per_frame > ours[0].bytes_per_frame
 

@@ -44,7 +44,7 @@ def player_maps():
 class Reader:
     """Stands for the learned reader: what it says of a patch is written in the patch's middle cell."""
 
-    def read(self, patches, deep, part):
+    def read(self, patches, deep, part, crowd):
         """Return the 13 numbers; the place of a person is told from its sub-cell."""
         told = patches[:, 24 * CENTRE : 24 * CENTRE + 13].clone()
         told[:, :2] -= part

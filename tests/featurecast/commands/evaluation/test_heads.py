@@ -9,6 +9,7 @@ import pytest
 from evaluation.bench.figure import Figure, NotMeasured
 from featurecast.cli import main
 from featurecast.commands.evaluation import heads
+from task_heads.manifest import HeadError
 
 
 def absent(*_):
@@ -37,3 +38,42 @@ def test_all_parts_are_told(monkeypatch, capsys, tmp_path, value, status, verdic
     document = json.loads(written.read_text())
     assert document["figures"][0]["met"] is (status == 0)
     assert document["not_measured"] == {"absent": "node is not installed"}
+
+
+def counted(calls):
+    def measure(*_):
+        calls.append("there")
+        return [Figure("gain", "F1 above its own detections", 6.0, "points", at_least=5)]
+
+    return measure
+
+
+def test_parts_that_were_measured_are_not_measured_again(monkeypatch, capsys, tmp_path):
+    """Unless a head's graph has changed meanwhile."""
+    calls = []
+    monkeypatch.setattr(heads, "PARTS", {"there": counted(calls), "broken": broken})
+    (tmp_path / "splits.csv").write_text("file,group,split\n")
+    arguments = ["evaluate", "heads", "--data", str(tmp_path), "--json", str(tmp_path / "f.json"), "--resume"]
+    for graphs in ({"a": "1"}, {"a": "1"}, {"a": "2"}):
+        monkeypatch.setattr(heads, "graphs", lambda graphs=graphs: graphs)
+        assert main(arguments) == 0
+        told = capsys.readouterr().out
+        assert "F1 above its own detections" in told
+        assert "made for another core" in told
+    assert calls == ["there", "there"]
+
+
+def broken(*_):
+    raise HeadError("made for another core")
+
+
+@pytest.mark.parametrize("content", [None, "[]", "{}"])
+def test_going_on_needs_a_file_of_figures(monkeypatch, capsys, tmp_path, content):
+    monkeypatch.setattr(heads, "PARTS", {})
+    (tmp_path / "splits.csv").write_text("file,group,split\n")
+    arguments = ["evaluate", "heads", "--data", str(tmp_path), "--resume"]
+    if content is not None:
+        (tmp_path / "f.json").write_text(content)
+        arguments += ["--json", str(tmp_path / "f.json")]
+    assert main(arguments) == 2
+    assert "--json" in capsys.readouterr().err or content is not None

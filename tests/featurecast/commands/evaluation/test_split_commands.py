@@ -156,9 +156,18 @@ def test_models_has_a_row_for_another_network(network, tmp_path, capsys):
     assert "| rival" in capsys.readouterr().out
 
 
-def test_models_refuses_a_row_that_is_not_there(tmp_path, capsys):
-    assert _run("models", "--models", "ours", "--also", f"rival={tmp_path / 'no.onnx'}", "--runs", 1) == 2
-    assert "rival: expected an ONNX file" in capsys.readouterr().err
+@pytest.mark.parametrize("command", [("models", "--runs", 1), ("table",)])
+def test_a_row_that_is_not_there_is_refused_before_anything_is_measured(
+    command, tmp_path, capsys, monkeypatch
+):
+    for module in ("models", "table"):
+        name = f"featurecast.commands.evaluation.{module}.cost_of"
+        monkeypatch.setattr(name, lambda *_, **__: pytest.fail("measured first"))
+    monkeypatch.setattr("featurecast.commands.evaluation.table.root", lambda _: tmp_path)
+    monkeypatch.setattr("featurecast.commands.evaluation.table.our_data", lambda _: [])
+    assert _run(*command, "--models", "ours", "--also", f"rival={tmp_path / 'no.onnx'}") == 2
+    error = capsys.readouterr().err
+    assert "rival: " in error and "expected an ONNX file" in error
 
 
 @pytest.mark.parametrize(
