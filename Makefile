@@ -16,7 +16,7 @@ help:
 	@echo "make demo         set up, then broadcast the procedural match at http://127.0.0.1:$(PORT)/"
 	@echo "make test         set up, then every check: lint, types, layers, JavaScript, pytest"
 	@echo "make lint         ruff, mypy, import-linter, eslint, tsc"
-	@echo "make models       train and export the core network and the two heads (hours)"
+	@echo "make models       train and export the core network and every shipped head (hours)"
 	@echo "make screenshots  draw the pictures of the README again (needs Chromium)"
 	@echo "make clean        remove .venv, node_modules and what builds left"
 
@@ -48,6 +48,7 @@ models: $(VENV)/test.stamp
 	$(VENV)/bin/featurecast train head configs/head_ball_statistics.yaml --resume
 	$(VENV)/bin/featurecast export head runs/head_ball_statistics/checkpoint.pt
 	$(VENV)/bin/python -m task_heads.training.vectors
+	PYTHON=$(CURDIR)/$(VENV)/bin/python sh examples/retrain.sh
 
 screenshots: $(VENV)/test.stamp
 	npm run --silent screenshots

@@ -191,13 +191,13 @@ class _Run:
             if self.step % SHOW_EVERY == 0 or self.step == end:
                 speed = (self.step - first) * self.config.batch / (time.monotonic() - started)
                 self._show(stage, begin, speed, smooth)
-            if self.step % VALIDATE_EVERY == 0 or self.step == end:
-                self._validate(stage)
             if self.step == end:
                 minutes = (time.monotonic() - started) / 60
                 self.record["stages"].append(
                     {"name": stage.name, "steps": stage.steps, "minutes": round(minutes, 1)}
                 )
+            if self.step % VALIDATE_EVERY == 0 or self.step == end:
+                self._validate(stage)
             if self.step % CHECKPOINT_EVERY == 0 or self.step == end:
                 self.save()
 
