@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from core_network.motion import EARLIER, grey, with_motion
+from core_network.motion import EARLIER, PLANES, grey, with_motion
 from core_network.prepare import View, prepare
 from core_network.training.stills import Still
 
-__all__ = ["PAN_SHARE", "Sample", "full_view", "made_past", "random_view"]
+__all__ = ["PAN_SHARE", "Sample", "full_view", "made_past", "random_view", "sheet_view"]
 
 PAN_SHARE = 0.5
 """Share of stills that are given a past, as under a moving camera; the others have none, as after a cut."""
+ZOOM = (1.0, 2.3)
+"""Least and greatest enlargement of a part, 1 for one as wide as the picture."""
+SHEET_ZOOM = (1.4, 2.8)
+"""The same for the parts of a sheet, half as wide as it: things are about as large as in whole pictures."""
+RECOLOURED_SHARE = 0.5
+"""Share of a sheet's parts whose colours change places, so that a hall's colours say nothing of a ball."""
 PAN_DEVIATION_PX, BALL_DEVIATION_PX = (5.0, 1.0), (9.0, 6.0)
 """Spread of the camera's and the ball's motion per frame, x and y, at 1280 px wide."""
 
@@ -46,8 +53,9 @@ def random_view(
     rng: np.random.Generator,
     full_share: float,
     hard_share: float = 0.0,
+    zooms: tuple[float, float] = ZOOM,
 ) -> Sample:
-    """Return the whole picture (with probability `full_share`) or a part, zoomed in 1 to 2.3 times.
+    """Return the whole picture (with probability `full_share`) or a part, zoomed in `zooms` times.
 
     Half of them are mirrored; stills may be given a past. A part shows one of the still's hard places with
     probability `hard_share`.
@@ -61,7 +69,7 @@ def random_view(
     if rng.random() < full_share:
         crop = (0, 0, full_width, full_height)
         return _view(still, pixels, past, crop, width, height, flip, keep_aspect=True)
-    zoom = float(np.exp(rng.uniform(0.0, np.log(2.3))))
+    zoom = float(np.exp(rng.uniform(*np.log(zooms))))
     aspect = width / height * float(np.exp(rng.normal(0, 0.07)))
     crop_width = min(full_width / zoom, full_height / zoom * aspect)
     crop_height = min(full_height, crop_width / aspect)
@@ -77,6 +85,24 @@ def random_view(
     top = int(np.clip(anchor[1] - crop_height * rng.random(), 0, full_height - crop_height))
     crop = (left, top, int(crop_width), int(crop_height))
     return _view(still, pixels, past, crop, width, height, flip, keep_aspect=False)
+
+
+def sheet_view(stills: Sequence[Still], width: int, height: int, rng: np.random.Generator) -> Sample:
+    """Return parts of four stills side by side, two above two: four small balls for the price of one picture.
+
+    Their people must not be labelled, and are not in the sample.
+    """
+    planes = np.empty((height, width, PLANES), np.uint8)
+    balls = []
+    for index, still in enumerate(stills):
+        part = random_view(still, width // 2, height // 2, rng, 0.0, zooms=SHEET_ZOOM)
+        if rng.random() < RECOLOURED_SHARE:
+            part.planes[..., :3] = part.planes[..., rng.permutation(3)]
+        x, y = index % 2 * width // 2, index // 2 * height // 2
+        planes[y : y + height // 2, x : x + width // 2] = part.planes
+        assert part.balls is not None
+        balls.append(part.balls + np.array([x, y], np.float32))
+    return Sample(planes, None, np.concatenate(balls))
 
 
 def made_past(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core_network.motion import EARLIER
-from core_network.training.augment import random_view
+from core_network.training.augment import random_view, sheet_view
 from core_network.training.network import normalise
 from core_network.training.stills import Still
 from core_network.training.targets import Targets, make_targets
@@ -25,13 +25,15 @@ Batch = tuple[Tensor, dict[str, Tensor]]
 class Feed:
     """Where samples come from: pictures by source and each source's share.
 
-    `full_share` of them are shown whole, `hard_share` of the others where the network erred, if it did.
+    `sheet_share` of those that label the ball alone come as sheets of four parts of pictures of that source;
+    of the rest, `full_share` are shown whole, `hard_share` of the others where the network erred, if it did.
     """
 
     pools: Mapping[str, Sequence[Still]]
     mix: Mapping[str, float]
     full_share: float
     hard_share: float
+    sheet_share: float
     size: int
     shape: tuple[int, int]
     seed: int
@@ -45,7 +47,12 @@ def _one(feed: Feed, step: int) -> Batch:
     for name in rng.choice(names, feed.size, p=weights / weights.sum()):
         pool = feed.pools[str(name)]
         still = pool[int(rng.integers(len(pool)))]
-        sample = random_view(still, feed.shape[1], feed.shape[0], rng, feed.full_share, feed.hard_share)
+        height, width = feed.shape
+        if still.people is None and rng.random() < feed.sheet_share:
+            others = [pool[int(at)] for at in rng.integers(len(pool), size=3)]
+            sample = sheet_view([still, *others], width, height, rng)
+        else:
+            sample = random_view(still, width, height, rng, feed.full_share, feed.hard_share)
         planes.append(sample.planes)
         targets.append(make_targets(sample.people, sample.balls, *feed.shape, sample.doubtful))
     maps = {

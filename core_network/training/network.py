@@ -65,6 +65,12 @@ class CoreNetwork(nn.Module):
         self.fine = nn.Sequential(nn.Conv2d(a.widths[0], a.fine, 1), _conv(a.fine, a.fine))
         self.bottleneck = nn.Conv2d(a.pyramid + 4 * a.fine, a.channels, 1)
 
+    @torch.no_grad()
+    def look_at_motion(self, gain: float) -> None:
+        """Multiply the first layer's weights for motion, whose few grey levels hardly move it else."""
+        first = self.stem[0][0]  # type: ignore[index]
+        first.weight[:, 3:] *= gain
+
     def towers(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the pyramid's features [B, pyramid, H/8, W/8] and the fine path's [B, fine, H/4, W/4]."""
         levels = []

@@ -45,7 +45,7 @@ M = TypeVar("M", bound=nn.Module)
 
 SHOW_EVERY, CHECKPOINT_EVERY, VALIDATE_EVERY = 20, 250, 1000
 HARD_SOURCES = ("football", "tennis")
-_HOLDOUT_EVERY = 12
+_BADMINTON_EVERY, _HOLDOUT_EVERY = 2, 12
 SMOOTHING = 0.97
 """How much of a shown loss is that of the step before."""
 
@@ -56,7 +56,7 @@ def load_pools(config: TrainingConfig, root: Path) -> dict[str, Sequence[Still]]
         "football": lambda: load_football(root),
         "tennis": lambda: load_point_stills(root, "tennis_ball_yolo"),
         "volleyball": lambda: load_point_stills(root, "volleyball_ball_yolo", aspect=16 / 9),
-        "badminton": lambda: load_badminton(root),
+        "badminton": lambda: load_badminton(root, every=_BADMINTON_EVERY),
         "procedural": lambda: [s for s in load_procedural(config.procedural) if not s.earlier],
         "pseudo": lambda: load_pseudo_labelled(config.pseudo_labelled),
         "matches": lambda: [s for s in load_procedural(config.procedural) if s.earlier],
@@ -165,6 +165,8 @@ class _Run:
         end, first = begin + stage.steps, self.step
         loss_of = self._loss_of(stage)
         if first == begin:
+            for network in (self.model, self.average):
+                network.core.look_at_motion(stage.motion_gain)
             self.optimiser = self._fresh_optimiser()
             if stage.hard_share:
                 self._look_for_hard_places()
@@ -174,7 +176,8 @@ class _Run:
         started, smooth = time.monotonic(), dict[str, float]()
         self.model.train()
         c = self.config
-        feed = Feed(pools, stage.mix, stage.full_share, stage.hard_share, c.batch, c.input, c.seed)
+        shares = (stage.full_share, stage.hard_share, stage.sheet_share)
+        feed = Feed(pools, stage.mix, *shares, c.batch, c.input, c.seed)
         for step, (x, target) in batches(feed, first, end):
             self._set_rate(stage, step - begin)
             loss, parts = loss_of(x, target, step)

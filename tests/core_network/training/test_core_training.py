@@ -16,7 +16,7 @@ from core_network.catalogue import load_core  # noqa: E402
 from core_network.encoder import Encoder  # noqa: E402
 from core_network.motion import PLANES, grey, with_motion  # noqa: E402
 from core_network.training import imagenet, train  # noqa: E402
-from core_network.training.augment import full_view, random_view  # noqa: E402
+from core_network.training.augment import full_view, random_view, sheet_view  # noqa: E402
 from core_network.training.config import Stage, TrainingConfig  # noqa: E402
 from core_network.training.export import export_core, export_float, load_trained_core  # noqa: E402
 from core_network.training.losses import RateModel, box_from_maps, focal_loss, task_loss  # noqa: E402
@@ -142,6 +142,40 @@ def test_views_move_the_truth_with_the_picture() -> None:
                 )
                 if len(patch) > 20:
                     assert np.median(patch[:, 0]) > 200 and np.median(patch[:, 1]) < 60
+
+
+def test_a_sheet_shows_each_ball_where_its_truth_says() -> None:
+    rng = np.random.default_rng(4)
+    seen = 0
+    for _ in range(6):
+        stills = [_one_ball(rng.random(2) * (1200, 640) + 40) for _ in range(4)]
+        sample = sheet_view(stills, 640, 352, rng)
+        assert sample.planes.shape == (352, 640, PLANES) and sample.people is None
+        bright = sample.planes[..., :3].min(-1) > 128
+        seen += len(sample.balls)
+        for x, y in sample.balls.astype(int):
+            assert bright[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3].any()
+            bright[max(0, y - 9) : y + 10, max(0, x - 9) : x + 10] = False
+        assert not bright.any()
+    assert seen >= 6
+
+
+def _one_ball(at: np.ndarray) -> Still:
+    """Return a dark picture with a white ball."""
+    picture = np.zeros((720, 1280, 3), np.uint8)
+    x, y = at.astype(int)
+    picture[y - 5 : y + 6, x - 5 : x + 6] = 255
+    return Still("ball", picture, None, np.array([[x, y]], np.float32))
+
+
+def test_a_stage_looks_at_motion_once_however_often_it_is_resumed(tmp_path: Path) -> None:
+    still, mix = {"made": _stills()}, {"made": 1.0}
+    config = dataclasses.replace(_config(tmp_path), stages=(Stage("free", 1, 0.0, mix, motion_gain=4.0),))
+    torch.manual_seed(config.seed)
+    before = CoreNetwork(SMALL).stem[0][0].weight
+    for _ in range(2):
+        after, _ = load_trained_core(train_core(config, still, {"made": still["made"][:1]}, resume=True))
+        assert torch.allclose(after.stem[0][0].weight, before * torch.tensor([1, 1, 1, 4, 4])[:, None, None])
 
 
 class _EighthOfColours(torch.nn.Module):
