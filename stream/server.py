@@ -18,6 +18,7 @@ import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stream.broadcast import Broadcast
@@ -232,11 +233,23 @@ async def _body(request: Request, content_type: str) -> str:
 
 
 class _Page(StaticFiles):
-    """The page's folder; names that climb out of it are not found (Starlette resolves them)."""
+    """The page's folder; names that climb out of it are not found (Starlette resolves them).
 
-    def file_response(self, full_path: Any, *arguments: Any, **options: Any) -> Response:
-        response = super().file_response(full_path, *arguments, **options)
-        suffix = Path(os.fspath(full_path)).suffix
+    A file that lies there packed as well, with `.gz` behind its name, is sent so to those who take it.
+    """
+
+    def file_response(
+        self, full_path: Any, stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        path = Path(os.fspath(full_path))
+        suffix, packed = path.suffix, path.with_name(path.name + ".gz")
+        accepted = "gzip" in Headers(scope=scope).get("accept-encoding", "")
+        sent = packed if accepted and packed.is_file() else path
+        response = super().file_response(sent, sent.stat(), scope, status_code)
+        if packed.is_file():
+            response.headers["Vary"] = "Accept-Encoding"
+        if sent is packed:
+            response.headers["Content-Encoding"] = "gzip"
         if suffix in _TYPES:
             response.headers["Content-Type"] = _TYPES[suffix]
         # The page itself must never be old; its parts are asked for again and mostly answered 304.

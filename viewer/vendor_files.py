@@ -5,6 +5,7 @@ They are never committed: `package.json` pins the version, `package-lock.json` t
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -13,10 +14,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-__all__ = ["RUNTIME_FILES", "VENDOR_FOLDER", "WebRuntimeError", "install_web_runtime", "web_runtime_ready"]
+__all__ = [
+    "PACKED_FILE",
+    "RUNTIME_FILES",
+    "VENDOR_FOLDER",
+    "WebRuntimeError",
+    "install_web_runtime",
+    "web_runtime_ready",
+]
 
 RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 """The WASM-only build: the JavaScript interface, the loader and the runtime itself."""
+PACKED_FILE = RUNTIME_FILES[-1] + ".gz"
+"""The runtime as browsers fetch it: 3.7 of 14.2 MB."""
 
 VENDOR_FOLDER = Path(__file__).parent / "web" / "vendor"
 
@@ -34,7 +44,7 @@ class WebRuntimeError(RuntimeError):
 
 def web_runtime_ready(vendor: Path = VENDOR_FOLDER, project: Path = _PROJECT) -> bool:
     """Return whether the files are there, in the version that the project pins (else in any)."""
-    if not all((vendor / name).is_file() for name in RUNTIME_FILES):
+    if not all((vendor / name).is_file() for name in (*RUNTIME_FILES, PACKED_FILE)):
         return False
     pinned = _pinned_version(project)
     if pinned is None:
@@ -123,6 +133,9 @@ def _copy_runtime(source: Path, vendor: Path, version: str) -> None:
         part = vendor / f".{name}.{os.getpid()}.part"
         shutil.copyfile(source / name, part)
         part.replace(vendor / name)
+    packed = vendor / f".{PACKED_FILE}.{os.getpid()}.part"
+    packed.write_bytes(gzip.compress((vendor / RUNTIME_FILES[-1]).read_bytes(), mtime=0))
+    packed.replace(vendor / PACKED_FILE)
     # The stamp comes last: a copy that was interrupted is done again.
     stamp = vendor / f".{_VERSION_FILE}.{os.getpid()}.part"
     stamp.write_text(version + "\n")

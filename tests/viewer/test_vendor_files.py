@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
 
 from viewer import vendor_files
-from viewer.vendor_files import RUNTIME_FILES, WebRuntimeError, install_web_runtime, web_runtime_ready
+from viewer.vendor_files import (
+    PACKED_FILE,
+    RUNTIME_FILES,
+    WebRuntimeError,
+    install_web_runtime,
+    web_runtime_ready,
+)
 
 FAKE_NPM = """#!/bin/sh
 [ "$1" = ci ] || exit 1
@@ -55,7 +62,8 @@ def test_the_installed_version_is_copied(
     monkeypatch.setattr(vendor_files, "_npm", lambda folder: pytest.fail("npm is not needed"))
     assert not web_runtime_ready(vendor, project)
     assert install_web_runtime(vendor, project) == vendor
-    assert {path.name for path in vendor.iterdir()} == {*RUNTIME_FILES, "version.txt"}
+    assert {path.name for path in vendor.iterdir()} == {*RUNTIME_FILES, PACKED_FILE, "version.txt"}
+    assert gzip.decompress((vendor / PACKED_FILE).read_bytes()) == b"from node_modules"
     assert web_runtime_ready(vendor, project)
 
 
@@ -114,6 +122,6 @@ def test_an_installed_package_without_its_files_says_so(vendor: Path, tmp_path: 
     with pytest.raises(WebRuntimeError, match="install featurecast again"):
         install_web_runtime(vendor, tmp_path)
     vendor.mkdir(parents=True)
-    for name in RUNTIME_FILES:
+    for name in (*RUNTIME_FILES, PACKED_FILE):
         (vendor / name).write_text("from the wheel")
     assert install_web_runtime(vendor, tmp_path) == vendor

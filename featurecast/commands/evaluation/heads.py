@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure; print a table. 1 when a figure misses its bound; what cannot be measured here says why."""
+    """Measure; print a table. 1 when a figure misses its bound or could not be measured; the table says why."""
     data = root(arguments)
     core = chosen_core(arguments)
     measured: dict[str, list[Figure]] = _measured_before(arguments, core) if arguments.resume else {}
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     lines += [(part, "not measured", "", reason) for part, reason in left_out.items()]
     print(f"heads on core {core.spec.name}, rate default\n\n{table(('figure', 'is', 'wanted', ''), lines)}")
     write_figures(arguments, _document(core, measured, left_out))
-    return 1 if any(figure.met is False for figure in figures) else 0
+    return 1 if left_out or any(figure.met is False for figure in figures) else 0
 
 
 def _tell(text: str) -> None:

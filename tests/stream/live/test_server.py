@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import signal
 import socket
 import subprocess
@@ -203,6 +204,19 @@ async def test_every_response_is_fit_for_cross_origin_isolation(page: Path, path
         response = await http.get(path)
         assert response.headers["cross-origin-opener-policy"] == "same-origin"
         assert response.headers["cross-origin-embedder-policy"] == "require-corp"
+
+
+async def test_a_packed_file_goes_to_those_who_take_it(page: Path) -> None:
+    wasm = (page / "ort.wasm").read_bytes()
+    (page / "ort.wasm.gz").write_bytes(gzip.compress(b"packed " + wasm))
+    async with idle(page) as http:
+        packed = await http.get("/ort.wasm", headers={"Accept-Encoding": "gzip, br"})
+        plain = await http.get("/ort.wasm", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip" and packed.content == b"packed " + wasm
+    assert "content-encoding" not in plain.headers and plain.content == wasm
+    assert packed.headers["content-type"] == plain.headers["content-type"] == "application/wasm"
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert packed.headers["etag"] != plain.headers["etag"]
 
 
 @pytest.mark.parametrize(

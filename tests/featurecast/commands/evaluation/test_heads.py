@@ -23,20 +23,27 @@ def parts(value):
     }
 
 
-@pytest.mark.parametrize(("value", "status", "verdict"), [(6.0, 0, "met"), (4.0, 1, "**missed**")])
-def test_all_parts_are_told(monkeypatch, capsys, tmp_path, value, status, verdict):
+@pytest.mark.parametrize(("value", "status"), [(6.0, 0), (4.0, 1)])
+def test_a_missed_figure_is_a_failed_check(monkeypatch, tmp_path, value, status):
+    monkeypatch.setattr(heads, "PARTS", {"there": parts(value)["there"]})
+    (tmp_path / "splits.csv").write_text("file,group,split\n")
+    assert main(["evaluate", "heads", "--data", str(tmp_path)]) == status
+
+
+@pytest.mark.parametrize(("value", "met", "verdict"), [(6.0, True, "met"), (4.0, False, "**missed**")])
+def test_all_parts_are_told(monkeypatch, capsys, tmp_path, value, met, verdict):
     monkeypatch.setattr(heads, "PARTS", parts(value))
     (tmp_path / "splits.csv").write_text("file,group,split\n")
     written = tmp_path / "figures.json"
     arguments = ["evaluate", "heads", "--data", str(tmp_path), "--json", str(written)]
-    assert main(arguments) == status
+    assert main(arguments) == 1  # a part that was not measured is not met
     lines = capsys.readouterr().out.splitlines()
     (told,) = [line for line in lines if "F1 above its own detections" in line]
     assert verdict in told and ">= 5 points" in told
     (skipped,) = [line for line in lines if "absent" in line]
     assert "not measured" in skipped and "node is not installed" in skipped
     document = json.loads(written.read_text())
-    assert document["figures"][0]["met"] is (status == 0)
+    assert document["figures"][0]["met"] is met
     assert document["not_measured"] == {"absent": "node is not installed"}
 
 
@@ -56,7 +63,7 @@ def test_parts_that_were_measured_are_not_measured_again(monkeypatch, capsys, tm
     arguments = ["evaluate", "heads", "--data", str(tmp_path), "--json", str(tmp_path / "f.json"), "--resume"]
     for graphs in ({"a": "1"}, {"a": "1"}, {"a": "2"}):
         monkeypatch.setattr(heads, "graphs", lambda graphs=graphs: graphs)
-        assert main(arguments) == 0
+        assert main(arguments) == 1
         told = capsys.readouterr().out
         assert "F1 above its own detections" in told
         assert "made for another core" in told
