@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from core_network.training.batches import Feed, batches
 from core_network.training.config import Stage, TrainingConfig
-from core_network.training.curves import draw_curves
+from core_network.training.curves import draw_core_curves
 from core_network.training.hard_places import HardPlaces, hard_places, with_hard_places
 from core_network.training.imagenet import WEIGHTS, ImageNetFeatures
 from core_network.training.memory import keep_freed_memory
@@ -271,7 +271,7 @@ class _Run:
             found = validate(maps, stills, self.config.input)
             entry[source] = {name: round(v, 4) for name, v in found.items()}
         self.record["validation"].append(entry)
-        draw_curves(self.record, self.config.output / "curves.png")
+        draw_core_curves(self.record, self.config.output / "curves.png")
         print(f"validation: {json.dumps(entry)}", file=sys.stderr, flush=True)
 
 

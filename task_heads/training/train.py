@@ -13,7 +13,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from core_network.catalogue import Core, default_core, load_core
 from core_network.spec import FeatureSpec
+from core_network.training.curves import Panel, draw_panels, lines_of
 from core_network.training.memory import keep_freed_memory
 from core_network.training.targets import Targets, make_targets
 from task_heads.dataset import ROLES, DatasetError, FeatureDataset, Record
@@ -221,7 +222,7 @@ def runner_of(head: nn.Module, kind: Recipe, spec: FeatureSpec, threshold: float
 
 def train_head(config: HeadTrainingConfig, root: Path | None, *, resume: bool = False) -> Path:
     """Record the features if need be, train, and return the checkpoint; progress on stderr,
-    `<output>/record.json` is the record.
+    `<output>/record.json` is the record, `curves.png` beside it the picture.
 
     Raises DatasetError on a dataset of another core or split, HeadError on a network.py that does not fit.
     """
@@ -315,7 +316,20 @@ def train_head(config: HeadTrainingConfig, root: Path | None, *, resume: bool = 
             }
             _save(checkpoint, state)
             (config.output / "record.json").write_text(json.dumps(run, indent=1) + "\n")
+            _draw(run, config.output / "curves.png")
     return checkpoint
+
+
+def _draw(run: Mapping[str, Any], path: Path) -> None:
+    losses, scores = (
+        sorted({name for row in run[rows] for name in row} - {"step", "threshold"})
+        for rows in ("curve", "validation")
+    )
+    panels = [
+        Panel("training loss (smoothed)", lines_of(run["curve"], losses)),
+        Panel("validation split", lines_of(run["validation"], scores), marker="o"),
+    ]
+    draw_panels(panels, [], path)
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:

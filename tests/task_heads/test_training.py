@@ -121,6 +121,7 @@ def test_train_resume_and_export(config, tmp_path, monkeypatch):
     state = torch.load(checkpoint, weights_only=False)
     assert state["step"] == 4
     assert (settings.output / "record.json").is_file()
+    assert (settings.output / "curves.png").read_bytes().startswith(b"\x89PNG")
     checkpoint = train.train_head(config(steps=6), tmp_path, resume=True)
     assert torch.load(checkpoint, weights_only=False)["step"] == 6
     folder = export_head(checkpoint, tmp_path / "exported")
