@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the example's head anew for the core that is shipped now, as docs/write-a-head.md does it: features, training,
-# export with golden vectors, check. Takes about five minutes of one core; needs FEATURECAST_DATA or ../shared/data.
+# export with golden vectors, check. Takes about five minutes of one core; needs FEATURECAST_DATA or ../shared/data,
+# and player_tracking exported for that core, whose people it is given: run it after every export of that head.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 : "${PYTHON:=python}" "${FEATURECAST_DATA:=$root/../shared/data}"

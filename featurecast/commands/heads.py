@@ -43,6 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     new.add_argument(
         "--labels", metavar="A,B,...", default="player", help="what it finds, as the dataset names it"
     )
+    new.add_argument(
+        "--people", action="store_true", help="it says who of those whom player_tracking finds is of a label"
+    )
     measure = actions.add_parser("measure", help="its figures on a recorded dataset, by its own network.py")
     measure.add_argument("folder", metavar="DIR", type=Path, help="the folder with head.json and network.py")
     measure.add_argument("dataset", metavar="DATASET", type=Path, help="what `record` wrote")
@@ -56,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do one of the actions; 1 when a head that was checked is not fit."""
     if arguments.action == "new":
-        return _new(arguments.name, arguments.out, arguments.labels)
+        return _new(arguments.name, arguments.out, arguments.labels, people=arguments.people)
     if arguments.action == "measure":
         return _measure(arguments.folder, arguments.dataset)
     if arguments.action == "check":
@@ -64,9 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
     return _list(arguments.folder)
 
 
-def _new(name: str, parent: Path, labels: str) -> int:
+def _new(name: str, parent: Path, labels: str, *, people: bool) -> int:
+    names = [label.strip() for label in labels.split(",") if label.strip()]
     with refuse(HeadError):
-        folder = new_head(name, parent, [label.strip() for label in labels.split(",") if label.strip()])
+        folder = new_head(name, parent, names, people=people)
     print(folder)
     print(f"next: docs/write-a-head.md, or {folder / 'README.md'}", file=sys.stderr)
     return 0

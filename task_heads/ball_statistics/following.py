@@ -1,13 +1,16 @@
 """From candidates to one ball: several hypotheses are followed, the one with the best evidence is shown.
 
-    candidates [n, 3], slots -> predict -> pair -> Kalman update -> births -> choice -> Sight, slots'
+    candidates [n, 3], clutter -> evidence -> predict -> pair -> Kalman update -> births -> choice
+                                                                                   -> Sight, slots'
 
-A shoe or a penalty spot may score higher than the ball in a frame; over a few frames it does not. All lengths
-are pixels of the core's input, rates are per second.
+Evidence is in log-odds and adds up along a path (track before detect): a weak peak where the ball has to be
+tells more than a strong one elsewhere. Where there is always something, a peak tells little. All lengths are
+pixels of the core's input, rates are per second.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,52 +19,73 @@ from torch import Tensor, nn
 __all__ = ["SLOTS", "SLOT_VALUES", "Follower", "Sight", "Tuning"]
 
 SLOTS = 8
-SLOT_VALUES = 14
-"""x y, vx vy, p00 p01 p11, strength, hits, seconds since seen, active, slow x y, followed."""
+_STATE = (
+    "x", "y", "lost", "evidence", "vx", "vy", "p00", "p01", "p11", "strength", "hits", "active", "followed"
+)  # fmt: skip
+"""Columns of the slots. `lost`: seconds since it was seen; `strength`: highest score of late."""
+SLOT_VALUES = len(_STATE)
+_AT = {name: column for column, name in enumerate(_STATE)}
+_NEVER = -1e3
+_ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """The follower's constants, in pixels of the core's input and seconds; shares are of the threshold."""
+    """The follower's constants, in pixels of the core's input and seconds; evidence in natural logarithms,
+    that of a candidate counts from the threshold."""
 
-    low_share: float = 0.6
-    """Candidates from this share on may continue a hypothesis."""
-    weak_share: float = 0.3
-    weak_hits: float = 4.0
-    """A path of so many sightings is continued even by candidates from this lower share on."""
-    birth_share: float = 0.5
-    measure_px: float = 0.8
+    usual: float = 0.04
+    """A place with this mean score of late is like any other; from there on it counts as clutter."""
+    clutter_share: float = 0.8
+    """How much of the log-odds of a place's mean score its candidates lose, at most `clutter_most`: a ball
+    that scores high may lie still."""
+    clutter_most: float = 2.0
+    clutter_seconds: tuple[float, float] = (0.5, 4.0)
+    """The mean reaches back so far: over what was seen, not less than the first and not more than the
+    second."""
+    continues: float = -2.0
+    """Candidates from this evidence on continue a hypothesis."""
+    begins: float = 0.5
+    fits: float = 0.6
+    """A sighting where a moving hypothesis had to be counts so much more; whole from `moving` px/s on, for
+    where a thing stands still there always is a peak."""
+    moving: float = 100.0
+    shown: float = 0.5
+    """A hypothesis is the ball from this evidence on, and as long as it keeps `kept`."""
+    kept: float = -0.7
+    ends: float = -4.0
+    top: float = 3.0
+    fade_seconds: float = 0.25
+    miss: float = 15.0
+    """Evidence that a hypothesis loses in each second in which it is not seen."""
+    advantage: float = 0.3
+    """Of the hypothesis that is shown already."""
+    absent: float = 1.0
+    """Disadvantage of a hypothesis that this frame does not support."""
+    measure_px: float = 1.0
     accelerate: float = 550.0
     kick: float = 200.0
     """Widens the gate, not the filter: a kick must be followed, a rolling ball's speed must stay smooth
     (px/s)."""
+    start_speed: float = 400.0
     gate: float = 9.0
     memory_seconds: float = 0.25
-    """Evidence is the highest score of late, forgotten at this rate: clutter scores low but steadily, a ball
-    high but not always, so that a mean would take the clutter."""
-    rest_seconds: float = 0.7
-    rest_px: float = 6.0
-    moving: float = 1.5
-    """What moved this far in about this time is more likely the ball: marks and shoes of people who stand
-    do not move. Evidence grows by this share."""
-    keep: float = 0.3
-    """Advantage of the hypothesis that is shown already."""
-    absent: float = 0.85
-    """A hypothesis that this frame does not support counts only so much."""
+    """`strength` is forgotten at this rate."""
     leap: float = 1000.0
     """A ball that was hit may go on so fast (px/s) in another direction; what is farther is another thing."""
     leap_seconds: float = 0.16
-    show_share: float = 0.6
+    plain: float = 2.0
+    """Log-odds above the threshold from which a sighting is plain."""
     guess_seconds: float = 0.2
-    guess_hits: float = 4.0
+    guess_hits: float = 5.0
     forget_seconds: float = 0.5
 
 
 @dataclass(frozen=True)
 class Sight:
-    """The ball on one frame, [1] each: place x y and speed vx vy (px, px/s), evidence and hits; `seen`,
-    `sure` (seen, and not weakly), `guess` (not seen, its place is a prediction) and `start` (not the thing
-    that was shown before) are 0 or 1."""
+    """The ball on one frame, [1] each: place x y and speed vx vy (px, px/s), highest score of late and hits;
+    `seen`, `guess` (not seen, its place is a prediction) and `start` (not the thing that was shown before)
+    are 0 or 1, `sure` says from 0 to 1 how plainly it is seen."""
 
     x: Tensor
     y: Tensor
@@ -75,16 +99,17 @@ class Sight:
     start: Tensor
 
 
-def _paired(affinity: Tensor, rounds: int) -> Tensor:
-    """Return 1.0 for pairs of affinity [n, m]: rounds of mutual best, the first of equals; 0 never pairs."""
-    pairs = torch.zeros_like(affinity)
+def _paired(affinity: Tensor) -> Tensor:
+    """Return 1.0 for pairs of affinity [n, m]: rounds of mutual best; 0 never pairs."""
+    pairs: Tensor | None = None
     left = affinity
-    for _ in range(rounds):
-        in_row = left == left.amax(1, keepdim=True)
-        in_column = left == left.amax(0, keepdim=True)
-        both = (in_row & in_column & (left > 0)).float()
-        pairs = pairs + both
-        left = left * (1 - both.amax(1, keepdim=True)) * (1 - both.amax(0, keepdim=True))
+    for number in range(_ROUNDS):
+        best = torch.maximum(left.amax(1, keepdim=True), left.amax(0, keepdim=True))
+        both = (left >= best.clamp(min=1e-30)).float()
+        pairs = both if pairs is None else pairs + both
+        if number + 1 < _ROUNDS:
+            left = left * (1 - torch.maximum(both.amax(1, keepdim=True), both.amax(0, keepdim=True)))
+    assert pairs is not None
     return pairs
 
 
@@ -92,100 +117,141 @@ class Follower(nn.Module):
     """Kalman filters with constant velocity over SLOTS hypotheses, and the choice among them."""
 
     unequal: Tensor
+    earlier: Tensor
+    change: Tensor
+    beginning: Tensor
 
     def __init__(self, tuning: Tuning, candidates: int) -> None:
         super().__init__()
-        self.tuning = tuning
+        self.tuning = t = tuning
         # Equal scores would pair twice: earlier slots and candidates win by a hair.
         tie = 1 - 1e-6 * (torch.arange(SLOTS)[:, None] * candidates + torch.arange(candidates)[None, :])
         self.register_buffer("unequal", tie.float(), persistent=False)
+        self.register_buffer("earlier", -1e-5 * torch.arange(SLOTS).float()[:, None], persistent=False)
+        # slots' = slots @ (sum of these times 1, dt, dt^2, dt^3, fades); noise comes with `active`.
+        change = torch.zeros(6, SLOT_VALUES, SLOT_VALUES)
+
+        def goes(power: int, source: str, target: str, factor: float = 1.0) -> None:
+            change[power, _AT[source], _AT[target]] = factor
+
+        for name in ("x", "y", "lost", "vx", "vy", "p00", "p01", "p11", "hits", "active", "followed"):
+            goes(0, name, name)
+        goes(1, "vx", "x")
+        goes(1, "vy", "y")
+        goes(1, "active", "lost")
+        goes(1, "active", "evidence", -t.miss)
+        goes(1, "p01", "p00", 2.0)
+        goes(2, "p11", "p00")
+        goes(1, "p11", "p01")
+        goes(3, "active", "p00", t.accelerate**2 / 3)
+        goes(2, "active", "p01", t.accelerate**2 / 2)
+        goes(1, "active", "p11", t.accelerate**2)
+        goes(4, "evidence", "evidence")
+        goes(5, "strength", "strength")
+        self.register_buffer("change", change.flatten(1), persistent=False)
+        # A candidate's x y score evidence plain 1 -> a new slot.
+        beginning = torch.zeros(6, SLOT_VALUES)
+        for row, name, factor in (
+            (0, "x", 1.0), (1, "y", 1.0), (2, "strength", 1.0), (3, "evidence", 1.0), (5, "hits", 1.0),
+            (5, "active", 1.0), (5, "p00", t.measure_px**2), (5, "p11", t.start_speed**2),
+        ):  # fmt: skip
+            beginning[row, _AT[name]] = factor
+        self.register_buffer("beginning", beginning, persistent=False)
 
     def forward(
-        self, at: Tensor, picture: Tensor, dt: Tensor, threshold: Tensor, slots: Tensor, first: Tensor
-    ) -> tuple[Sight, Tensor]:
+        self, place: Tensor, score: Tensor, logits: Tensor, usual: Tensor, corner: Tensor, size: Tensor,
+        dt: Tensor, threshold: Tensor, slots: Tensor, first: Tensor,
+    ) -> tuple[Sight, Tensor]:  # fmt: skip
         """Return what is shown and slots' [SLOTS, SLOT_VALUES].
 
-        at [n, 3]: x y score, best first; picture [4]: left, top, width, height; dt, threshold [1]; first
-        [1]: 1 on the first frame after a reset, which has to believe what it sees.
+        place [2, n]: candidates' x y, best first; score, logits, usual [1, n]: score (0: no candidate), its
+        log-odds, and the mean score of the place; corner, size [2]: of the picture; dt, threshold [1];
+        first [1]: 1 on the first frame after a reset, which has to believe what it sees.
         """
         t = self.tuning
-        x, y, vx, vy, p00, p01, p11, strength, hits, lost, active, slow_x, slow_y, shown = torch.split(
-            slots, 1, 1
+        plain = logits - torch.log(threshold / (1 - threshold))
+        evidence = self.evidence(score, plain, usual)
+        candidates = torch.cat([place, score, evidence, plain, torch.ones(1, place.shape[1])]).T
+
+        fades = torch.exp(dt * torch.tensor([-1 / t.fade_seconds, -1 / t.memory_seconds]))
+        square = dt * dt
+        powers = torch.cat([torch.ones_like(dt), dt, square, square * dt, fades])
+        slots = slots @ (powers @ self.change).view(SLOT_VALUES, SLOT_VALUES)
+        before = (slots[:, :3] * slots[:, 12:13]).sum(0)
+        at, lost, belief, speed, p00, p01, p11, strength, hits, active, followed = torch.split(
+            slots, [2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1], 1
         )
-        x, y = x + vx * dt, y + vy * dt
-        before = (torch.cat([x, y, lost, active], 1) * shown).sum(0)
-        noise = t.accelerate**2 * dt
-        p00 = p00 + dt * (2 * p01 + dt * p11) + noise * (dt * dt / 3)
-        p01 = p01 + dt * p11 + noise * (dt / 2)
-        p11 = p11 + noise
-
-        rows = at.T
-        score = rows[2:3]
-        dx, dy = rows[0:1] - x, rows[1:2] - y
-        kick = t.kick * dt
-        far = (dx * dx + dy * dy) / (p00 + 9.0 + kick * kick)
-        share = t.low_share + (t.weak_share - t.low_share) * (hits >= t.weak_hits).float()
-        fit = (far < t.gate).float() * (score >= threshold * share).float() * active
-        pairs = _paired(torch.exp(-0.12 * far) * score * fit * self.unequal, 4)
-        hit = pairs.amax(1, keepdim=True)
-        z = pairs @ at
-        gain = hit / (p00 + t.measure_px**2)
+        x, y = torch.split(at, 1, 1)
+        row_x, row_y = torch.split(place, 1)
+        dx, dy = row_x - x, row_y - y
+        spread = p00 + t.measure_px**2
+        far = (dx * dx + dy * dy) / (spread + square * t.kick**2)
+        pace = (speed * speed).sum(1, keepdim=True) * (t.fits / t.moving**2)
+        fitting = pace.clamp(max=t.fits) - 0.5 * far
+        fit = torch.where(far < t.gate, evidence + fitting, _NEVER)
+        pairs = _paired(torch.exp(fit) * (self.unequal * active))
+        z = pairs @ candidates
+        seen_place, seen_score, gained, plainly, hit = torch.split(z, [2, 1, 1, 1, 1], 1)
+        gain = hit / spread
         k0, k1 = p00 * gain, p01 * gain
-        off_x, off_y = z[:, 0:1] - x, z[:, 1:2] - y
-        x, y, vx, vy = x + k0 * off_x, y + k0 * off_y, vx + k1 * off_x, vy + k1 * off_y
-        p11 = p11 - k1 * p01
-        p00, p01 = (1 - k0) * p00, (1 - k0) * p01
-        fade = torch.exp(-dt / t.memory_seconds)
-        strength = torch.maximum(strength * fade, z[:, 2:3])
-        settle = 1 - torch.exp(-dt / t.rest_seconds)
-        slow_x, slow_y = slow_x + settle * (x - slow_x), slow_y + settle * (y - slow_y)
-        hits, lost = hits + hit, (lost + dt) * (1 - hit)
-        left, top, width, height = torch.split(picture, 1)
-        inside = ((x >= left) & (x <= left + width) & (y >= top) & (y <= top + height)).float()
-        active = active * inside * (lost <= t.forget_seconds).float()
-        active = active * torch.maximum(hit, (strength >= threshold * 0.1).float())
+        off = seen_place - at
+        at, speed = at + k0 * off, speed + k1 * off
+        gained = gained + (pairs * fitting).sum(1, keepdim=True) + hit * (t.miss * dt)
+        belief = (belief + gained).clamp(max=t.top)
+        lost = lost - hit * lost
+        least = torch.cat([corner, torch.tensor([-1.0, t.ends])])
+        most = torch.cat([corner + size, torch.tensor([t.forget_seconds, 99.0])])
+        kept = torch.cat([at, lost, belief], 1)
+        going = (kept >= least) & (kept <= most)
+        active = active * going.float().amin(1, keepdim=True)
 
-        new = (score >= threshold * t.birth_share).float() * (1 - pairs.amax(0, keepdim=True))
+        new = (evidence > t.begins - t.begins * first).float() * (1 - pairs.amax(0, keepdim=True))
         free = 1 - active
         born = (torch.cumsum(new, 1) == torch.cumsum(free, 0)).float() * new * free
-        birth = born.amax(1, keepdim=True)
-        b = born @ at
-        none = torch.zeros_like(birth)
-        beginning = torch.cat(
-            [b[:, 0:2], none, none, birth * t.measure_px**2, none, birth * 200.0**2]
-            + [b[:, 2:3], birth, none, birth, b[:, 0:2], none],
+        b = born @ candidates
+        _, new_plainly, birth = torch.split(b, [4, 1, 1], 1)
+        going_on = torch.cat(
+            [kept, speed, p00 - k0 * p00, p01 - k0 * p01, p11 - k1 * p01]
+            + [torch.maximum(strength, seen_score), hits + hit, active, followed],
             1,
         )
-        going_on = torch.cat(
-            [x, y, vx, vy, p00, p01, p11, strength, hits, lost, active, slow_x, slow_y, shown], 1
-        )
-        slots = going_on * active * (1 - birth) + beginning
+        slots = going_on * (active - active * birth) + b @ self.beginning
+        return self._choice(slots, plainly + new_plainly, before, first)
 
-        values, shown = slots[:, :13], slots[:, 13:14]
-        strength, active = slots[:, 7:8], slots[:, 10:11]
-        gone = slots[:, 0:2] - slots[:, 11:13]
-        moved = ((gone * gone).sum(1, keepdim=True).sqrt() / t.rest_px).clamp(max=1.0)
-        strength = strength * (t.absent + (1 - t.absent) * (slots[:, 9:10] <= 0).float())
-        worth = (
-            (strength * (1 + t.moving * moved) + t.keep * threshold * shown) * active * self.unequal[:, 0:1]
-        )
+    def evidence(self, score: Tensor, plain: Tensor, usual: Tensor) -> Tensor:
+        """Return what each candidate says for a ball at its place [1, n]; plain: its log-odds above the
+        threshold."""
+        t = self.tuning
+        share = usual.clamp(1e-4, 1 - 1e-4)
+        clutter = t.clutter_share * (torch.log(share / (1 - share)) - math.log(t.usual / (1 - t.usual)))
+        evidence = plain - clutter.clamp(0.0, t.clutter_most)
+        return torch.where((score > 0) & (evidence > t.continues), evidence, _NEVER)
+
+    def _choice(self, slots: Tensor, now: Tensor, before: Tensor, first: Tensor) -> tuple[Sight, Tensor]:
+        """Choose the hypothesis to follow, and say what of it is shown; now [SLOTS, 1]: how plain it is on
+        this frame, before [3]: place and seconds unseen of what was followed."""
+        t = self.tuning
+        values, shown = torch.split(slots, [SLOT_VALUES - 1, 1], 1)
+        away = (values[:, 2:3] > 0).float()
+        worth = slots[:, 3:4] + t.advantage * shown - t.absent * away + self.earlier
+        worth = torch.where(values[:, 11:12] > 0.5, worth, _NEVER)
         best = worth.amax(0, keepdim=True)
-        good = torch.maximum(best >= threshold * t.show_share, first.bool()).float()
-        # Evidence decides what is followed; it goes on through a gap as long as nothing better is there.
-        followed = ((worth == best) & (worth > 0)).float() * torch.maximum(good, shown)
-        one = (followed * values).sum(0)
-        now = z[:, 2:3] * (1 - birth) + b[:, 2:3]
-        sure = ((followed * now).sum(0) >= threshold * t.low_share).float()
-        exists = followed.sum(0)
-        seen = exists * (one[9:10] <= 0).float() * torch.maximum(good[0], first)
-        guess = exists * (one[9:10] > 0).float() * (one[9:10] <= t.guess_seconds).float()
-        guess = guess * (one[8:9] >= t.guess_hits).float()
-        away = (one[0:1] - before[0:1]) ** 2 + (one[1:2] - before[1:2]) ** 2
-        reach = t.leap * (before[2:3] + dt).clamp(max=t.leap_seconds)
-        goes_on = torch.maximum((followed * shown).sum(0), before[3:4] * (away <= reach * reach).float())
-        start = exists * (1 - goes_on)
-        slots = torch.cat([values, followed], 1)
-        sight = Sight(
-            one[0:1], one[1:2], one[2:3], one[3:4], one[7:8], one[8:9], seen, seen * sure, guess, start
+        chosen = ((worth >= best) & (best > _NEVER / 2)).float()
+        one = (chosen * torch.cat([slots, now], 1)).sum(0)
+        x, y, lost, belief, vx, vy, strength, hits, exists, goes_on, plainly = torch.split(
+            torch.cat([one[:6], one[9:]]), 1
         )
-        return sight, slots
+        # Evidence decides what is followed; it goes on through a gap as long as nothing better is there.
+        good = (belief > t.shown + (t.kept - t.shown) * torch.maximum(goes_on, first)).float() * exists
+        exists = torch.maximum(good, goes_on)
+        unseen = (lost > 0).float()
+        seen = good - good * unseen
+        # A weak sighting says where the ball is, but little of who has it.
+        sure = seen * (plainly * (1 / t.plain)).clamp(0.0, 1.0)
+        guess = good * unseen * ((lost <= t.guess_seconds) & (hits >= t.guess_hits)).float()
+        off = one[:2] - before[:2]
+        reach = t.leap * (before[2:3]).clamp(max=t.leap_seconds)
+        near = ((off * off).sum(0, keepdim=True) <= reach * reach).float()
+        start = exists - exists * torch.maximum(goes_on, near)
+        sight = Sight(x, y, vx, vy, strength, hits * exists, seen, sure, guess, start)
+        return sight, torch.cat([values, chosen * exists], 1)

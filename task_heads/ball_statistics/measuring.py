@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from task_heads.ball_statistics.following import Sight
 
-__all__ = ["CONTACT_VALUES", "MEMORY", "STATS", "Measures", "Meter", "People"]
+__all__ = ["CONTACT_VALUES", "MEMORY", "STATS", "Crowd", "Measures", "Meter", "People", "recall"]
 
 STATS = (
     "visible", "ball_x", "ball_y", "confidence", "speed", "moving", "unseen", "ever", "share", "timed",
@@ -26,19 +26,34 @@ STATS = (
 )  # fmt: skip
 """Columns of the output `stats`."""
 
-MEMORY = (
-    "ever", "visible_s", "total_s", "unseen", "camera_x", "camera_y", "height", "slope", "since_change",
-    "since_move", "turns", "touches", "hits", "bounces", "in_play", "holder", "team", "since_contact",
-    "hidden", "first_s", "second_s", "first_passes", "second_passes", "first_turnovers",
-    "second_turnovers", "peopled", "jump", "turned", "sprang", "struck",
+_TOTALS = ("total_s", "visible_s", "in_play", "first_s", "second_s", "camera_x", "camera_y")
+_COUNTS = (
+    "turns", "bounces", "hits", "touches", "first_passes", "first_turnovers", "second_passes",
+    "second_turnovers",
 )  # fmt: skip
+_CLOCKS = ("unseen", "since_change", "since_move", "since_contact", "hidden")
+_FACTS = ("ever", "peopled")
+_LAST = ("height", "slope", "turned", "sprang", "struck", "jump", "holder", "team")
+MEMORY = (*_TOTALS, *_COUNTS, *_CLOCKS, *_FACTS, *_LAST)
 """What is remembered between frames; all 0 after a reset."""
 
-CONTACT_VALUES = 3
-"""Of each row of people: id, seconds without the ball (1 at most) and seconds with it."""
+CONTACT_VALUES = 4
+"""Of each of the people: id, seconds without the ball (1 at most), the same since this path of the ball
+began, and seconds with it."""
 
 FOOTBALL, TENNIS, BADMINTON, VOLLEYBALL = 0.0, 1.0, 2.0, 3.0
 """Values of the setting `sport`."""
+
+
+_PICKED: tuple[tuple[dict[str, float], int | None], ...] = (
+    ({"x0": 0.5, "x1": 0.5}, 0), ({"y1": 1.0}, 1), ({"vx": 1.0}, 0), ({"vy": 1.0}, 1), ({"one": 1.0}, None),
+    ({"y0": -1.0, "y1": 1.0}, 1), ({"id": 1.0}, None), ({"team": 1.0}, None),
+    # Above 0.25 only where it is valid and no referee: label 0 or 1.
+    ({"valid": 1.0, "label": -0.5}, None),
+)  # fmt: skip
+"""What is read of the people, and the axis of the picture that it is measured along."""
+
+_ABSENT = {"team": -1.0, "one": 1.0}
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,9 @@ class Measures:
     reach_speed: float = 2.5
     take_s: tuple[float, float] = (0.12, 0.2)
     """So long the ball must stay with somebody who gets it: alone there, and in a duel."""
+    doubt: float = 1.0
+    """Where a ball begins to be seen at somebody's feet it may be a shoe: sightings that are not quite plain
+    count so much less."""
     apart: float = 4.0
     apart_s: float = 0.2
     """Somebody from whom the ball was so far, by squared distance, for so long is a person."""
@@ -85,267 +103,318 @@ class People:
     shape: tuple[int, int]
     columns: tuple[str, ...]
 
-    def take(self, table: Tensor, name: str, default: float) -> Tensor:
-        """Return the column [people, 1] of that name, or the default everywhere."""
-        if name in self.columns:
-            at = self.columns.index(name)
-            return table[:, at : at + 1]
-        return torch.full((self.shape[0], 1), default)
+    def picked(self) -> tuple[Tensor, Tensor]:
+        """Return the matrix and the column that make the rows `_PICKED` of the table's columns."""
+        pick = torch.zeros(len(_PICKED), len(self.columns))
+        fixed = torch.zeros(len(_PICKED), 1)
+        for row, (parts, _) in enumerate(_PICKED):
+            for name, factor in parts.items():
+                if name in self.columns:
+                    pick[row, self.columns.index(name)] = factor
+                else:
+                    fixed[row] += _ABSENT.get(name, 0.0) * factor
+        return pick, fixed
+
+
+def recall(memory: Tensor) -> dict[str, Tensor]:
+    """Return what is remembered by its name, [1] each, and the groups `totals`, `counts`, `clocks`, `camera`
+    [2], `scale` [2] (height, slope) and `changed` [3] (turned, sprang, struck)."""
+    known = dict(zip(MEMORY, torch.split(memory, 1), strict=True))
+    sizes = [5, 2, len(_COUNTS), len(_CLOCKS), len(_FACTS), 2, 3, 3]
+    parts = torch.split(memory, sizes)
+    names = ("totals", "camera", "counts", "clocks", "facts", "scale", "changed", "rest")
+    return known | dict(zip(names, parts, strict=True))
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """The people of a frame in px, [1, people] each: `place` [2, people] is where they stand, `flow`
+    [2, people] their velocity, `valid` 0 or 1; `pan` [2] is the camera's velocity and `steady` [1] 1 where
+    enough people show it."""
+
+    place: Tensor
+    flow: Tensor
+    tall: Tensor
+    number: Tensor
+    team: Tensor
+    valid: Tensor
+    pan: Tensor
+    steady: Tensor
 
 
 class Meter(nn.Module):
     """Turns one frame's sight, path and people into statistics."""
 
+    pick: Tensor
+    fixed: Tensor
+    stretch: Tensor
+
     def __init__(self, measures: Measures, people: People) -> None:
         super().__init__()
         self.measures, self.people = measures, people
+        pick, fixed = people.picked()
+        self.register_buffer("pick", pick, persistent=False)
+        self.register_buffer("fixed", fixed, persistent=False)
+        # Width, height -> scale of each row of `_PICKED`.
+        stretch = torch.zeros(2, len(_PICKED))
+        for row, (_, axis) in enumerate(_PICKED):
+            if axis is not None:
+                stretch[axis, row] = 1.0
+        self.register_buffer("stretch", stretch, persistent=False)
 
-    def camera(
-        self, table: Tensor, memory: dict[str, Tensor], picture: Tensor, dt: Tensor
-    ) -> dict[str, Tensor]:
-        """Return the people in px and the camera's movement: that on which most people agree."""
-        take, (left, top, width, height) = self.people.take, torch.split(picture, 1)
-        valid = (take(table, "valid", 0.0) >= 0.5).float() * (take(table, "label", 0.0) < 1.5).float()
-        x0, y0, x1, y1 = (take(table, name, 0.0) for name in ("x0", "y0", "x1", "y1"))
-        tall = ((y1 - y0) * height).clamp(min=2.0)
-        vx, vy = take(table, "vx", 0.0) * width, take(table, "vy", 0.0) * height
-        weight = valid
-        for _ in range(3):  # Geman-McClure
-            total = weight.sum(0) + 1e-6
-            mean_x, mean_y = (weight * vx).sum(0) / total, (weight * vy).sum(0) / total
-            off = ((vx - mean_x) ** 2 + (vy - mean_y) ** 2) / (1.0 * tall) ** 2
-            weight = valid / (1 + off) ** 2
-        steady = (valid.sum(0) >= 4.0).float()
-        pan_x, pan_y = mean_x * steady, mean_y * steady
-        memory["camera_x"] = memory["camera_x"] + pan_x * dt
-        memory["camera_y"] = memory["camera_y"] + pan_y * dt
-        return {
-            "x": (x0 + x1) / 2 * width + left, "foot": y1 * height + top, "tall": tall, "valid": valid,
-            "vx": vx, "vy": vy, "pan_x": pan_x, "pan_y": pan_y, "steady": steady,
-            "id": torch.floor(take(table, "id", 0.0) + 0.5), "team": take(table, "team", -1.0),
-        }  # fmt: skip
+    def camera(self, table: Tensor, corner: Tensor, size: Tensor) -> Crowd:
+        """Return the people in px and the camera's movement: that on which most people agree.
 
-    def _slope(self, path: Tensor, low: float, high: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the velocity over the rows whose age is in (low, high], and 1 where three of them were
-        seen."""
-        age = path[:, 3:4]
-        use = path[:, 2:3] * (1 - path[:, 4:5]) * (age > low).float() * (age <= high).float()
-        count = use.sum(0)
-        middle = (use * path[:, 3:]).sum(0) / count.clamp(min=1.0)
-        away = (path[:, 3:] - middle) * use
-        spread = (away[:, 0] * away[:, 0]).sum(0, keepdim=True).clamp(min=1e-5)
-        slope = -(away[:, 0:1] * away).sum(0) / spread
-        known = (count >= 3.0).float() * (spread > 1e-4).float()
-        return slope[2:3] * known, slope[3:4] * known, known
+        corner, size [2]: of the picture in px.
+        """
+        plain = torch.tensor([0.0 if axis is not None else 1.0 for _, axis in _PICKED])
+        scale = size @ self.stretch + plain
+        rows = (self.pick @ table.T + self.fixed) * scale[:, None]
+        foot, flow, one, tall, number, team, flag = torch.split(rows, [2, 2, 1, 1, 1, 1, 1])
+        tall = tall.clamp(min=2.0)
+        valid = (flag > 0.25).float()
+        moving = torch.cat([flow, one])
+        loose = 1 / (tall * tall)
+        weight, steady = valid, None
+        for last in (False, False, True):  # Geman-McClure
+            total = (moving * weight).sum(1, keepdim=True)
+            count = total[2:3]
+            steady = count if steady is None else steady
+            mean = total / (count + 1e-6)
+            if last:
+                break
+            off = moving - mean
+            away = 1 + (off * off).sum(0, keepdim=True) * loose
+            weight = valid / (away * away)
+        assert steady is not None
+        enough = (steady[0] >= 4.0).float()
+        pan = mean[:2, 0] * enough
+        return Crowd(foot + corner[:, None], flow, tall, number, team, valid, pan, enough)
+
+    def _slopes(self, path: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the velocities [2, 2] over the latest rows of the path and over those before, and [2] 1
+        where three of them were seen."""
+        m = self.measures
+        place, kept, age, guess = torch.split(path[:, 2:], [2, 1, 1, 1], 1)
+        rows = torch.cat([age, kept - guess], 1).T
+        ages, real = rows[0:1], rows[1:2]
+        ages = ages - torch.tensor([[-1.0], [m.after_s]])
+        within = (ages > 0) & (ages <= torch.tensor([[m.after_s + 1.0], [m.before_s - m.after_s]]))
+        use = within.float() * real
+        count = use.sum(1, keepdim=True)
+        spots = torch.cat([age, place], 1)
+        middle = (use @ spots) / count.clamp(min=1.0)
+        away = (spots[None] - middle[:, None]) * use[:, :, None]
+        sums = (away * away[:, :, 0:1]).sum(1)
+        spread, along = torch.split(sums, [1, 2], 1)
+        known = ((count >= 3.0) & (spread > 1e-4)).float()
+        return along * (-known / spread.clamp(min=1e-5)), known[:, 0]
 
     def forward(
-        self, sight: Sight, path: Tensor, crowd: dict[str, Tensor], memory: dict[str, Tensor],
-        contacts: Tensor, picture: Tensor, view: Tensor, dt: Tensor, sport: Tensor,
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        """Return stats [1, len(STATS)] and contacts', and change `memory`.
+        self, sight: Sight, path: Tensor, crowd: Crowd, memory: dict[str, Tensor], walked: Tensor,
+        contacts: Tensor, corner: Tensor, size: Tensor, view: Tensor, dt: Tensor, sport: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        """Return stats [1, len(STATS)], memory' and contacts'.
 
-        path [rows, 7]: x y, valid, age, guess, x y without the camera's movement; crowd: from `camera`.
+        path [rows, 7]: x y, x y without the camera's movement, valid, age, guess; crowd: from `camera`;
+        memory: from `recall`; walked [2]: how far the camera has moved since the reset.
         """
         m = self.measures
-        left, top, width, height = torch.split(picture, 1)
         seen, there = sight.seen, torch.maximum(sight.seen, sight.guess)
-        memory["ever"] = torch.maximum(memory["ever"], seen)
-        memory["visible_s"], memory["total_s"] = memory["visible_s"] + dt * seen, memory["total_s"] + dt
-        memory["unseen"] = (memory["unseen"] + dt) * (1 - seen)
-        timed = (memory["total_s"] > 0).float()
+        here = torch.cat([sight.x, sight.y])
+        slopes, known = self._slopes(path)
+        after, before = torch.split(slopes.view(-1), 2)
+        fresh, earlier = torch.split(known, 1)
+        off = (here[:, None] - crowd.place) / crowd.tall
+        scale, tall, flat, scaled = self._scale(off, seen, crowd, memory, size[:1], dt)
+        changed, change, moves = self._changes(memory, before, after, seen * fresh * earlier, tall, sport, dt)
+        who, contacts, alone = self._nearest(off, sight, crowd, memory, after, fresh, contacts, dt)
+        counted, contact, owner, peopled = self._possession(memory, crowd, who, contacts, alone, seen)
 
-        after_x, after_y, fresh = self._slope(path, -1.0, m.after_s)
-        before_x, before_y, earlier = self._slope(path, m.after_s, m.before_s)
-        tall, flat, scaled = self._scale(sight, crowd, memory, width, dt)
-        who, contacts, alone = self._nearest(sight, crowd, memory, (after_x, after_y), fresh, contacts, dt)
-        self._changes(
-            memory, (before_x, before_y), (after_x, after_y), seen * fresh * earlier, tall, sport, dt
+        # Each clock runs at its rate and begins again when its event happens.
+        one = torch.ones(1)
+        again = 1 - torch.cat([seen, change, seen * fresh * moves, contact, contact])
+        clocks = (memory["clocks"] + dt * torch.cat([one, one, one, one, 1 - seen])) * again
+        unseen, _, since_move, since_contact, _ = torch.split(clocks, 1)
+        holder, team = torch.split(owner, 1)
+        limits = torch.tensor([m.rest_s, m.contact_s, m.carry_s])
+        recent = torch.cat([since_move, since_contact, since_contact]) <= limits
+        going, in_reach, carried = torch.split(recent.float() * there, 1)
+        named = torch.cat([holder, holder, team + 1.0, sport, 0.5 - sport, (sport - BADMINTON).abs()])
+        named = (named > torch.tensor([0.5, 0.5, 0.9, 0.5, 0.0, 0.5])).float()
+        held_by, _, of_team, other, football, bouncy = torch.split(named, 1)
+        held = in_reach * held_by
+        owned = carried * held_by * of_team
+        # The time counts for the team that had the ball before this frame.
+        second = (memory["team"] > 0.5).float()
+        spent = owned * dt
+        totals = memory["totals"] + torch.cat(
+            [dt, dt * seen, dt * going, spent - spent * second, spent * second]
         )
-        self._possession(memory, crowd, who, contacts, alone, sight, dt)
-        pace = torch.sqrt(after_x * after_x + after_y * after_y)
-        memory["since_move"] = torch.where(
-            seen * fresh * (pace > m.move * tall).float() > 0.5, dt * 0, memory["since_move"] + dt
-        )
-        going = (memory["since_move"] <= m.rest_s).float() * there
-        memory["in_play"] = memory["in_play"] + dt * going
+        total_s, visible_s, in_play, first_s, second_s = torch.split(totals, 1)
+        counts = memory["counts"] + torch.cat([change * memory["changed"], counted])
+        facts = torch.maximum(memory["facts"], torch.cat([seen, peopled]))
+        ever, peopled = torch.split(facts, 1)
+        memory_next = torch.cat([totals, walked, counts, clocks, facts, scale, changed, owner])
 
         moving = seen * (sight.hits >= m.speed_hits).float()
-        speed = torch.sqrt(sight.vx * sight.vx + sight.vy * sight.vy) * view[4:5] / width * moving
-        known = seen * fresh * scaled
-        over_ground = torch.sqrt(after_x * after_x + (after_y / flat) ** 2) / tall * m.person_m
-        first_s, second_s = memory["first_s"], memory["second_s"]
-        owned_s = first_s + second_s
-        football = (sport < 0.5).float()
-        peopled = memory["peopled"] * football
-        held = football * self._held(memory) * there
-        owned = football * self._owned(memory) * there
-        shared = football * (owned_s > 0).float()
-        rally = (1 - football) * memory["ever"]
-        bouncy = rally * ((sport - BADMINTON).abs() > 0.5).float()
-        share = memory["visible_s"] / memory["total_s"].clamp(min=1e-3)
-        both_s = owned_s.clamp(min=1e-3)
+        velocity = torch.cat([sight.vx, sight.vy, after[:1], after[1:] / flat])
+        squares = (velocity * velocity).view(2, 2).sum(1)
+        speed, over_ground = torch.split(torch.sqrt(squares), 1)
+        timed, shared = torch.split((torch.cat([total_s, first_s + second_s]) > 0).float(), 1)
+        shares = torch.cat([visible_s, first_s, second_s]) / torch.cat(
+            [total_s, first_s + second_s, first_s + second_s]
+        ).clamp(min=1e-3)
+        spot = (here - corner) / size * view[4:6]
+        ground = seen * fresh * scaled
+        turns, bounces, hits, touches, *passes = torch.split(counts, 1)
+        first_passes, first_turnovers, second_passes, second_turnovers = passes
+        shared = shared * football
+        peopled = peopled * football
+        held, owned = held * football, owned * football
+        rally = other * ever
         values = {
-            "visible": seen,
-            "ball_x": (sight.x - left) / width * view[4:5] * seen,
-            "ball_y": (sight.y - top) / height * view[5:6] * seen,
-            "confidence": sight.score * seen,
-            "speed": speed,
-            "moving": moving,
-            "share": share * timed,
-            "timed": timed,
-            "speed_m_s": over_ground * known,
-            "scaled": known,
-            "peopled": peopled,
-            "holder": memory["holder"] * held,
-            "held": held,
-            "team": memory["team"] * owned,
-            "owned": owned,
-            "first_share": first_s / both_s,
-            "second_share": second_s / both_s,
-            "shared": shared,
-            "rally": rally,
-            "bouncy": bouncy,
-        }
-        stats = torch.cat([values[name] if name in values else memory[name] for name in STATS])[None]
-        return stats, contacts
+            "visible": (one, seen), "ball_x": (spot[:1], seen), "ball_y": (spot[1:], seen),
+            "confidence": (sight.score, seen), "speed": (speed * view[4:5] / size[:1], moving),
+            "moving": (one, moving), "unseen": (unseen, one), "ever": (ever, one),
+            "share": (shares[:1], timed), "timed": (timed, one),
+            "speed_m_s": (over_ground / tall * m.person_m, ground), "scaled": (one, ground),
+            "turns": (turns, one), "touches": (touches, one), "peopled": (peopled, one),
+            "holder": (holder, held), "held": (held, one), "team": (team, owned), "owned": (owned, one),
+            "first_share": (shares[1:2], one), "second_share": (shares[2:], one), "shared": (shared, one),
+            "first_passes": (first_passes, one), "second_passes": (second_passes, one),
+            "first_turnovers": (first_turnovers, one), "second_turnovers": (second_turnovers, one),
+            "in_play": (in_play, one), "hits": (hits, one), "bounces": (bounces, one),
+            "rally": (rally, one), "bouncy": (rally, bouncy),
+        }  # fmt: skip
+        stats = torch.cat([values[name][0] for name in STATS]) * torch.cat(
+            [values[name][1] for name in STATS]
+        )
+        return stats[None], memory_next, contacts
 
     def _scale(
-        self, sight: Sight, crowd: dict[str, Tensor], memory: dict[str, Tensor], across: Tensor, dt: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return how tall people near the ball are in px, how much shorter the way towards the camera looks
-        there (1 = not at all), and 1 where enough people are there to tell.
+        self, off: Tensor, seen: Tensor, crowd: Crowd, memory: dict[str, Tensor], across: Tensor, dt: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the scale to remember [2], how tall people near the ball are in px, how much shorter the way
+        towards the camera looks there (1 = not at all), and 1 where enough people are there to tell.
 
         Seen from above, people further up look smaller: height = slope * (foot - horizon), so that the line
         of sight dips below the horizon by height / slope px, which is focal length * tan(angle).
         """
-        m, tall, valid = self.measures, crowd["tall"], crowd["valid"]
-        far = ((crowd["x"] - sight.x) ** 2 + (crowd["foot"] - sight.y) ** 2) / (5 * tall) ** 2
-        weight = valid * torch.exp(-0.5 * far)
-        total = weight.sum(0)
-        count = valid.sum(0).clamp(min=1.0)
-        foot = (crowd["foot"] - (valid * crowd["foot"]).sum(0) / count) * valid
-        slope = (foot * tall).sum(0) / (foot * foot).sum(0).clamp(min=1.0)
-        enough = (total > 0.3).float() * sight.seen * (slope > 0.01).float() * crowd["steady"]
-        now = (weight * tall).sum(0) / total.clamp(min=1e-3)
-        was = memory["height"]
-        slow = torch.where(was > 0, 1 - torch.exp(-dt / 0.5), dt * 0 + 1) * enough
-        memory["height"] = was + slow * (now - was)
-        memory["slope"] = memory["slope"] + torch.where(was > 0, slow * 0.25, slow) * (
-            slope - memory["slope"]
-        )
-        known = (memory["height"] > 0).float()
-        height = torch.where(known > 0.5, memory["height"], dt * 0 + m.height_px)
-        dip = memory["height"] / memory["slope"].clamp(min=1e-3) / (m.focal * across)
-        return height, (dip / torch.sqrt(1 + dip * dip)).clamp(m.flattest, 1.0), known * enough
+        m, tall, valid = self.measures, crowd.tall, crowd.valid
+        weight = valid * torch.exp((off * off).sum(0, keepdim=True) * (-0.5 / 25))
+        stands = crowd.place[1:2]
+        sums = torch.cat([weight, weight * tall, valid, valid * stands]).sum(1)
+        total, weighted, count, feet = torch.split(sums, 1)
+        foot = (stands - feet / count.clamp(min=1.0)) * valid
+        rise, run = torch.split((foot * torch.cat([tall, foot])).sum(1), 1)
+        slope = rise / run.clamp(min=1.0)
+        plain = (torch.cat([total, slope]) > torch.tensor([0.3, 0.01])).float().amin(0, keepdim=True)
+        enough = plain * seen * crowd.steady
+        was = memory["scale"]
+        slow = (1 - torch.exp(dt * (-1 / 0.5))) * torch.tensor([1.0, 0.25])
+        slow = torch.where(was[:1] > 0, slow, 1.0) * enough
+        now = torch.cat([weighted / total.clamp(min=1e-3), slope])
+        scale = was + slow * (now - was)
+        height = scale[:1]
+        known = height > 0
+        dip = height / scale[1:].clamp(min=1e-3) / (m.focal * across)
+        flat = (dip / torch.sqrt(1 + dip * dip)).clamp(m.flattest, 1.0)
+        return scale, torch.where(known, height, m.height_px), flat, known.float() * enough
 
     def _nearest(
-        self, sight: Sight, crowd: dict[str, Tensor], memory: dict[str, Tensor],
-        speed: tuple[Tensor, Tensor], fresh: Tensor, contacts: Tensor, dt: Tensor,
+        self, off: Tensor, sight: Sight, crowd: Crowd, memory: dict[str, Tensor], speed: Tensor,
+        fresh: Tensor, contacts: Tensor, dt: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """Return the one-hot column [people, 1] of who has the ball at the feet (all 0: nobody), contacts'
-        [people, CONTACT_VALUES], and 1 where nobody else is near."""
+        """Return who has the ball at the feet, one-hot [1, people] (all 0: nobody), contacts'
+        [CONTACT_VALUES, people], and 1 where nobody else is near.
+
+        off [2, people]: from everybody's feet to the ball, in their heights.
+        """
         m = self.measures
         across, up, above = m.reach
-        tall, valid, seen = crowd["tall"], crowd["valid"], sight.sure
-        number, apart, with_ball = torch.split(contacts, 1, 1)
-        known = (crowd["id"] == number).float() * valid
-        dx = (sight.x - crowd["x"]) / (across * tall)
-        dy = ((sight.y - crowd["foot"]) / tall + above) / up
-        distance = dx * dx + dy * dy
+        valid, sure = crowd.valid, sight.sure
+        number, apart, came, with_ball = torch.split(contacts, 1)
+        known = (crowd.number == number).float() * valid
+        reached = off * torch.tensor([[1 / across], [1 / up]]) + torch.tensor([[0.0], [above / up]])
+        distance = (reached * reached).sum(0, keepdim=True)
         # A ball that rolls or flies may be taken for a person: whoever was never without it is the ball.
-        away = (distance > m.apart).float() * valid * seen
-        apart = (apart * known + dt * away).clamp(max=1.0)
-        able = (apart >= m.apart_s).float() * valid
+        away = (distance > m.apart).float() * valid * (dt * sure)
+        apart = (apart * known + away).clamp(max=1.0)
+        came = (came * known * (1 - sight.start) + away).clamp(max=1.0)
         # A ball that flies past is not at anybody's feet; who has it keeps it in a duel.
-        off_x, off_y = speed[0] + crowd["pan_x"] - crowd["vx"], speed[1] + crowd["pan_y"] - crowd["vy"]
-        quick = (off_x * off_x + off_y * off_y > (m.reach_speed * tall) ** 2).float() * fresh
-        is_holder = (crowd["id"] == memory["holder"]).float()
-        distance = distance * (1 - 0.4 * is_holder) + 1e3 * quick + 1e3 * (1 - able)
-        least = distance.amin(0, keepdim=True)
-        nearest = (distance == least).float()
-        who = nearest * (torch.cumsum(nearest, 0) < 1.5).float() * (least < 1.0).float() * seen
-        second = (distance + 1e3 * who).amin(0)
+        rush = ((speed + crowd.pan)[:, None] - crowd.flow) / crowd.tall
+        quick = ((rush * rush).sum(0, keepdim=True) > m.reach_speed**2).float() * fresh
+        able = (apart >= m.apart_s).float() * valid
+        is_holder = (crowd.number == memory["holder"]).float()
+        distance = distance - 0.4 * distance * is_holder + 1e3 * (quick + 1 - able)
+        least = distance.amin(1, keepdim=True)
+        who = (distance <= least.clamp(max=1.0)).float()
+        who = who * (torch.cumsum(who, 1) < 1.5).float() * sight.seen
+        second = (distance + 1e3 * who).amin(1)
         alone = (second > m.alone * least[0]).float()
-        with_ball = (with_ball * known + dt * (who - (1 - who) * seen)).clamp(0.0, 1.0)
-        return who, torch.cat([crowd["id"] * valid, apart, with_ball], 1), alone
+        credit = (sure - m.doubt * (1 - sure) * (came < m.apart_s).float()).clamp(min=0.0)
+        with_ball = (with_ball * known + dt * (who * (credit + sight.seen) - sight.seen)).clamp(0.0, 1.0)
+        return who, torch.cat([crowd.number * valid, apart, came, with_ball]), alone
 
     def _changes(
-        self, memory: dict[str, Tensor], before: tuple[Tensor, Tensor], after: tuple[Tensor, Tensor],
-        known: Tensor, tall: Tensor, sport: Tensor, dt: Tensor,
-    ) -> None:  # fmt: skip
-        """Count the sudden changes of the ball's velocity: turns, hits and bounces."""
+        self, memory: dict[str, Tensor], before: Tensor, after: Tensor, known: Tensor, tall: Tensor,
+        sport: Tensor, dt: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        """Return what to remember of this change of the ball's velocity [4] (turned, sprang, struck, jump), 1
+        where the change before was the greatest, and 1 where the ball moves."""
         m = self.measures
-        jump_x, jump_y = after[0] - before[0], after[1] - before[1]
-        was = torch.sqrt(before[0] * before[0] + before[1] * before[1] + 1e-6)
-        now = torch.sqrt(after[0] * after[0] + after[1] * after[1] + 1e-6)
-        jump = torch.sqrt(jump_x * jump_x + jump_y * jump_y)
-        straight = (before[0] * after[0] + before[1] * after[1]) / (was * now)
-        turned = (straight < m.turn_cosine).float() * (torch.minimum(was, now) > m.move * tall).float()
-        fell = (before[1] > 0).float() * (after[1] < 0).float() * (before[0] * after[0] >= 0).float()
-        sprang = fell * (now < 1.05 * was).float() * ((sport - BADMINTON).abs() > 0.5).float()
-        struck = torch.maximum((straight < 0.7).float(), (now > 1.5 * was).float()) * (1 - sprang)
+        three = torch.cat([before, after, after - before]).view(3, 2)
+        was, now, jump = torch.split(torch.sqrt((three * three).sum(1) + 1e-6), 1)
+        along = before * after
+        straight = along.sum(0, keepdim=True) / (was * now)
+        least = m.move * tall
+        flat = torch.zeros(1)
+        left = torch.cat(
+            [m.turn_cosine - straight, torch.minimum(was, now) - least]
+            + [before[1:], -after[1:], along[:1] + 1e-6, 1.05 * was - now, (sport - BADMINTON).abs() - 0.5]
+            + [0.7 - straight, now - 1.5 * was]
+            + [memory["jump"] - jump, memory["jump"] - m.change * tall]
+            + [memory["since_change"] + dt - (m.again_s - 1e-6), now - least]
+        )
+        flags = (left > flat).float()
+        turn, spring, strike, peak, moves = torch.split(flags, [2, 5, 2, 3, 1])
         # The two stretches of path fit a change best when it lies between them: the frame before had the
-        # peak. jump = jump * known
-        memory["since_change"] = memory["since_change"] + dt
-        peak = (jump < memory["jump"]).float() * (memory["jump"] > m.change * tall).float()
-        change = peak * (memory["since_change"] >= m.again_s).float()
-        memory["since_change"] = memory["since_change"] * (1 - change)
-        for total, flag, happened in (
-            ("turns", "turned", turned),
-            ("bounces", "sprang", sprang),
-            ("hits", "struck", struck),
-        ):
-            memory[total] = memory[total] + change * memory[flag]
-            memory[flag] = happened * known
-        memory["jump"] = jump
+        # peak.
+        turned, sprang = turn.amin(0, keepdim=True), spring.amin(0, keepdim=True)
+        struck = strike.amax(0, keepdim=True) * (1 - sprang)
+        changed = torch.cat([turned, sprang, struck, jump]) * known
+        return changed, peak.amin(0, keepdim=True), moves
 
     def _possession(
-        self, memory: dict[str, Tensor], crowd: dict[str, Tensor], who: Tensor, contacts: Tensor,
-        alone: Tensor, sight: Sight, dt: Tensor,
-    ) -> None:  # fmt: skip
-        """Decide who has the ball, and count passes and lost balls by team."""
+        self, memory: dict[str, Tensor], crowd: Crowd, who: Tensor, contacts: Tensor, alone: Tensor,
+        seen: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+        """Decide who has the ball; return what is counted [5] (touches, passes and lost balls of the first
+        team, of the second), 1 where somebody who has the ball touches it, holder' and team' [2], and 1 where
+        anybody is there."""
         m = self.measures
-        memory["peopled"] = torch.maximum(memory["peopled"], crowd["valid"].amax(0))
-        near = who.sum(0)
-        here = (who * crowd["id"]).sum(0)
-        team = (who * crowd["team"]).sum(0)
-        held_s = (who * contacts[:, 2:3]).sum(0)
-        holder = memory["holder"]
-        same = near * (here == holder).float()
-        rival = near * (1 - same)
-        takes = rival * (held_s >= m.take_s[1] + (m.take_s[0] - m.take_s[1]) * alone).float()
-        had = (holder > 0.5).float()
-        still_there = ((crowd["id"] == holder).float() * crowd["valid"]).amax(0)
+        holder, owners = memory["holder"], memory["team"]
+        is_holder = (crowd.number == holder).float() * crowd.valid
+        there, peopled = torch.split(torch.cat([is_holder, crowd.valid]).amax(1), 1)
+        facts = torch.cat([torch.ones_like(who), is_holder, crowd.number, crowd.team, contacts[3:]])
+        near, same, here, team, held_s = torch.split((facts * who).sum(1), 1)
+        enough = m.take_s[1] + (m.take_s[0] - m.take_s[1]) * alone
+        left = torch.cat(
+            [held_s - enough + 1e-6, holder - 0.5, m.renamed_s - memory["since_contact"]]
+            + [m.hidden_s - memory["hidden"], owners + 0.5, team + 0.5]
+            + [memory["since_contact"] - m.spell_s, owners - 0.5, 0.5 - (owners - team).abs()]
+        )
+        flags = (left > torch.zeros(1)).float()
+        long, had, soon, clear, of_team, to_team, late, second, mate = torch.split(flags, 1)
+        takes = near * (1 - same) * long
         # Somebody who gets a new number at the ball has not passed it to anybody.
-        renamed = (1 - still_there) * (memory["since_contact"] < m.renamed_s).float()
-        clear = had * (1 - renamed) * (memory["hidden"] <= m.hidden_s).float()
-        known = (memory["team"] >= 0).float() * (team >= 0).float()
-        counted = takes * clear * known
-        mate = (memory["team"] == team).float()
-        by_first = (memory["team"] < 0.5).float()
-        for name, kind in (("passes", mate), ("turnovers", 1 - mate)):
-            memory[f"first_{name}"] = memory[f"first_{name}"] + counted * kind * by_first
-            memory[f"second_{name}"] = memory[f"second_{name}"] + counted * kind * (1 - by_first)
+        counted = takes * had * (1 - (1 - there) * soon) * clear * of_team * to_team
+        passed = counted * torch.cat([mate, 1 - mate])
         contact = torch.maximum(same, takes)
-        again = same * (memory["since_contact"] > m.spell_s).float()
-        memory["touches"] = memory["touches"] + torch.maximum(takes, again)
-        owned = self._owned(memory) * torch.maximum(sight.seen, sight.guess)
-        memory["first_s"] = memory["first_s"] + dt * owned * by_first
-        memory["second_s"] = memory["second_s"] + dt * owned * (1 - by_first)
-        memory["holder"] = torch.where(takes > 0.5, here, holder)
-        sure = contact * torch.maximum(takes, (team >= 0).float())
-        memory["team"] = torch.where(sure > 0.5, team, memory["team"])
-        memory["since_contact"] = (memory["since_contact"] + dt) * (1 - contact)
-        memory["hidden"] = (memory["hidden"] + dt * (1 - sight.seen)) * (1 - contact)
-
-    def _held(self, memory: dict[str, Tensor]) -> Tensor:
-        """Return 1 while somebody has had the ball at the feet a moment ago."""
-        m = self.measures
-        recent = (memory["since_contact"] <= m.contact_s).float()
-        return recent * (memory["holder"] > 0.5).float()
-
-    def _owned(self, memory: dict[str, Tensor]) -> Tensor:
-        """Return 1 while a team has the ball: from a player's taking it until it was gone for too long."""
-        m = self.measures
-        recent = (memory["since_contact"] <= m.carry_s).float()
-        return recent * (memory["holder"] > 0.5).float() * (memory["team"] >= 0).float()
+        sure = contact * torch.maximum(takes, to_team)
+        owner = torch.where(
+            torch.cat([takes, sure]) > 0.5, torch.cat([here, team]), torch.cat([holder, owners])
+        )
+        touched = torch.maximum(takes, same * late)
+        return torch.cat([touched, passed - passed * second, passed * second]), contact, owner, peopled

@@ -19,10 +19,11 @@ _TEMPLATE = Path(__file__).parent / "template"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
-def new_head(name: str, parent: Path, labels: Sequence[str]) -> Path:
+def new_head(name: str, parent: Path, labels: Sequence[str], *, people: bool = False) -> Path:
     """Write the package `parent/name` of a head that finds things of these labels; return its folder.
 
-    Raises HeadError, one line, when the name cannot be used or the folder is there already.
+    With `people` it is given those whom `player_tracking` finds, and says who of them is of a label. Raises
+    HeadError, one line, when the name cannot be used or the folder is there already.
     """
     _check_name(name)
     for label in labels:
@@ -42,10 +43,12 @@ def new_head(name: str, parent: Path, labels: Sequence[str]) -> Path:
     }
     partly = parent / f".{name}.part"
     shutil.rmtree(partly, ignore_errors=True)
-    for source in sorted(_TEMPLATE.rglob("*.template")):
-        place = source.relative_to(_TEMPLATE).as_posix().removesuffix(".template")
+    of_all, own = _TEMPLATE / "package", _TEMPLATE / ("people" if people else "boxes")
+    for source in (*sorted(of_all.rglob("*.template")), *sorted(own.rglob("*.template"))):
+        place = source.relative_to(of_all if of_all in source.parents else own)
         # Wheels leave files out whose names begin with a dot.
-        target = partly / place.replace("NAME", name).replace("DOT", ".")
+        written = place.as_posix().removesuffix(".template").replace("NAME", name).replace("DOT", ".")
+        target = partly / written
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(Template(source.read_text()).substitute(words))
     partly.rename(folder)

@@ -5,7 +5,8 @@
 - class Head(nn.Module), made as Head(shape) of the features [C, H, W]. The argument names of `forward` are
   the graph's inputs; it returns the manifest's outputs in order, then the new states.
 - target(record, spec): name -> array, what `loss` compares with, for one record.
-- loss(head, features, target): the loss and its parts for the log; everything with the batch in front.
+- loss(head, features, target): the loss and its parts for the log; everything with the batch in front. What
+  the heads that the manifest needs say of each picture is in `target` too, by the name of the graph's input.
 - measure(run, records, threshold): name -> figure on whole pictures; `run(record)` gives the outputs by name;
   threshold None means: choose the best and return it as `threshold`.
 """
@@ -27,10 +28,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from core_network.spec import FeatureSpec
+from task_heads.conformance import needed_heads
 from task_heads.dataset import FeatureDataset, Record
 from task_heads.manifest import MANIFEST_FILE, HeadError, Manifest, parse_manifest
-from task_heads.runner import HeadRunner, graph_shapes
-from task_heads.training.recipes import Recipe, Run
+from task_heads.runner import HeadRunner, HeadSet, graph_shapes, needed_shape
+from task_heads.training.recipes import Needed, Recipe, Run
 
 __all__ = ["NETWORK_FILE", "draft_manifest", "load_network", "measure_head", "outside_recipe"]
 
@@ -74,6 +76,11 @@ def outside_recipe(network: Path, spec: FeatureSpec) -> Recipe:
     manifest = draft_manifest(network.parent, spec)
     order = list(inspect.signature(module.Head.forward).parameters)[1:]
     inputs, outputs = graph_shapes(manifest)
+    needed = needed_heads(manifest, network.parent)
+    known = {other.name: other for other, _ in needed}
+    for name, (head, output) in manifest.needed_inputs().items():
+        inputs[name] = needed_shape(manifest, known[head], output)
+    needs = _needs(manifest, [place for _, place in needed], spec)
     if set(order) != set(inputs):
         raise HeadError(
             f"{network}: Head.forward takes {', '.join(order)}; {MANIFEST_FILE} names {', '.join(inputs)}"
@@ -105,10 +112,32 @@ def outside_recipe(network: Path, spec: FeatureSpec) -> Recipe:
         state={},
         loss=module.loss,
         measure=measure,
-        target=module.target,
+        target=lambda record, spec: {**module.target(record, spec), **needs(record)},
+        needed=needs,
         wants=lambda record: record.truth.boxes is not None or record.truth.balls is not None,
         inputs=example,
     )
+
+
+def _needs(manifest: Manifest, folders: Sequence[Path], spec: FeatureSpec) -> Needed:
+    """Return a function record -> what the needed heads say of it as a first frame, by the graph's inputs.
+
+    A record is looked at once. Raises HeadError when one of the heads is for other features.
+    """
+    heads = HeadSet([HeadRunner(folder, spec) for folder in folders])
+    seen: dict[int, tuple[Record, dict[str, NDArray[np.float32]]]] = {}
+
+    def said(record: Record) -> dict[str, NDArray[np.float32]]:
+        if not folders:
+            return {}
+        if id(record) not in seen:  # kept with its tables, so that no other record gets its number
+            heads.reset()
+            tables = heads.run(spec.dequantise(record.symbols, record.rate), record.view, 0.0)
+            own = manifest.needed_inputs().items()
+            seen[id(record)] = record, {name: tables[head][output] for name, (head, output) in own}
+        return seen[id(record)][1]
+
+    return said
 
 
 def _built(module: ModuleType, shape: tuple[int, int, int], outputs: list[str]) -> nn.Module:
@@ -125,11 +154,14 @@ def measure_head(folder: Path, dataset: Path) -> dict[str, float]:
     """
     opened = FeatureDataset(dataset)
     runner = HeadRunner(folder, opened.spec)
+    needed = [HeadRunner(place, opened.spec) for _, place in needed_heads(runner.manifest, folder)]
+    heads = HeadSet([*needed, runner])
     module = load_network(folder / NETWORK_FILE)
 
     def run(record: Record) -> dict[str, NDArray[np.float32]]:
-        runner.reset()
-        return runner.run(opened.spec.dequantise(record.symbols, record.rate), record.view, 0.0)
+        heads.reset()
+        features = opened.spec.dequantise(record.symbols, record.rate)
+        return heads.run(features, record.view, 0.0)[runner.name]
 
     settings = {setting.name: setting.default for setting in runner.manifest.settings}
     figures: dict[str, float] = module.measure(run, list(opened), settings.get("threshold"))

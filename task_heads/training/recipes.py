@@ -22,7 +22,7 @@ from task_heads.manifest import load_manifest
 from task_heads.player_tracking import network as players
 from task_heads.training.player_targets import player_loss, player_target
 
-__all__ = ["RECIPES", "Recipe", "Run", "Target", "recipe"]
+__all__ = ["RECIPES", "Needed", "Recipe", "Run", "Target", "recipe"]
 
 BALL_RADIUS = 12 / 1920
 """A ball is found within 12 px of a picture 1920 px wide."""
@@ -32,6 +32,7 @@ _DETECTIONS = players.PlayerHead.outputs.index("detections")
 Run = Callable[[Record], tuple[NDArray[np.float32], ...]]
 Loss = Callable[[nn.Module, Tensor, Mapping[str, Tensor]], tuple[Tensor, dict[str, float]]]
 Target = Callable[[Record, FeatureSpec], Mapping[str, NDArray[Any]]]
+Needed = Callable[[Record], Mapping[str, NDArray[np.float32]]]
 
 
 def _has_people(record: Record) -> bool:
@@ -48,7 +49,8 @@ class Recipe:
 
     `target` makes what `loss` compares with (None: the maps of people, balls and roles); `wants` says which
     records are of use; `inputs` replaces the usual inputs of a first frame, given the threshold; `settings`
-    are those beside the threshold, `needs` makes what comes from other heads when they see nothing.
+    are those beside the threshold, `needs` makes what comes from other heads when they see nothing, `needed`
+    what they say of a record.
     """
 
     build: Callable[[tuple[int, int, int], int], nn.Module]
@@ -62,6 +64,7 @@ class Recipe:
     inputs: Callable[[float], dict[str, Tensor]] | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
     needs: Callable[[], dict[str, Tensor]] = dict
+    needed: Needed = field(default=lambda _: {})
 
     def example(self, shape: tuple[int, int, int], threshold: float) -> dict[str, Tensor]:
         """Return inputs of a first frame, in the graph's order."""

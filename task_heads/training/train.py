@@ -214,6 +214,7 @@ def runner_of(head: nn.Module, kind: Recipe, spec: FeatureSpec, threshold: float
         inputs = kind.example(spec.shape, threshold)
         inputs["features"] = torch.from_numpy(spec.dequantise(record.symbols, record.rate))
         inputs["view"] = torch.from_numpy(record.view)
+        inputs.update({name: torch.from_numpy(table) for name, table in kind.needed(record).items()})
         with torch.no_grad():
             return tuple(output.numpy() for output in head(*inputs.values()))
 

@@ -12,7 +12,7 @@ import pytest
 
 from core_network.prepare import View
 from task_heads.registry import Registry
-from task_heads.runner import HeadRunner
+from task_heads.runner import HeadRunner, HeadSet
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +39,10 @@ def test_the_installed_example_is_found_and_runs(wheel, core, tmp_path, monkeypa
     assert found.origin.startswith("entry point")
     assert found.folder == tmp_path / "referee_spotting"
     assert "referee_spotting" not in sys.modules
-    runner = HeadRunner(found.folder, core.spec)
+    players = Registry(installed=False).get("player_tracking")
+    heads = HeadSet([HeadRunner(head.folder, core.spec) for head in (players, found)])
     view = View.letterbox(1920, 1080, core.spec.input_width, core.spec.input_height).as_array()
-    outputs = runner.run(np.ones((1, *core.spec.shape), np.float32), view, 0.0)
+    outputs = heads.run(np.ones((1, *core.spec.shape), np.float32), view, 0.0)["referee_spotting"]
     assert outputs["found"].shape == (32, 7)
     assert np.all((outputs["found"][:, :4] >= 0) & (outputs["found"][:, :4] <= 1))
 

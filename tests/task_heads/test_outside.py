@@ -7,17 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="training needs torch: pip install 'featurecast[train]'")
+torch = pytest.importorskip("torch", reason="training needs torch: pip install 'featurecast[train]'")
 pytest.importorskip("onnxscript", reason="export needs onnxscript: pip install 'featurecast[train]'")
 
 from core_network.prepare import View  # noqa: E402
-from task_heads.dataset import DatasetError, DatasetWriter, FrameTruth  # noqa: E402
+from task_heads.dataset import DatasetError, DatasetWriter, FeatureDataset, FrameTruth  # noqa: E402
 from task_heads.golden import golden_problems  # noqa: E402
 from task_heads.manifest import HeadError, load_manifest  # noqa: E402
+from task_heads.registry import Registry  # noqa: E402
+from task_heads.runner import HeadRunner  # noqa: E402
 from task_heads.scaffold import new_head  # noqa: E402
 from task_heads.training.export import export_head  # noqa: E402
 from task_heads.training.outside import measure_head, outside_recipe  # noqa: E402
-from task_heads.training.train import HeadTrainingConfig, train_head  # noqa: E402
+from task_heads.training.train import HeadTrainingConfig, runner_of, train_head  # noqa: E402
 
 
 def record(folder, spec, split, labels=("flag",)):
@@ -56,6 +58,23 @@ def test_from_the_package_to_figures(package, core):
     assert golden_problems(package / "tests" / "vectors", [folder]) == []
     again = export_head(checkpoint, package / "again")
     assert (again / "head.onnx").read_bytes() == (folder / "head.onnx").read_bytes()
+
+
+def test_what_a_needed_head_says_of_a_record_is_in_target_and_is_given_to_the_head(package, core, tmp_path):
+    folder = new_head("officials", tmp_path, ["flag"], people=True)
+    kind = outside_recipe(folder / "officials" / "network.py", core.spec)
+    (record, *_) = FeatureDataset(package / "features" / "train")
+    features = core.spec.dequantise(record.symbols, record.rate)
+    players = HeadRunner(Registry(installed=False).get("player_tracking").folder, core.spec)
+    said = players.run(features, record.view, 0.0)["detections"]
+    assert kind.target is not None
+    np.testing.assert_array_equal(kind.target(record, core.spec)["player_tracking__detections"], said)
+    head = kind.build(core.spec.shape, 0).eval()
+    given = {**kind.example(core.spec.shape, 0.3), "features": torch.from_numpy(features)}
+    given |= {"view": torch.from_numpy(record.view), "player_tracking__detections": torch.from_numpy(said)}
+    found, _ = runner_of(head, kind, core.spec)(record)
+    with torch.no_grad():
+        np.testing.assert_allclose(found, head(*given.values())[0].numpy(), rtol=1e-6)
 
 
 def test_the_report_split_does_not_train(package):

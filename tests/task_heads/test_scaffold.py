@@ -12,8 +12,9 @@ from task_heads.manifest import HeadError, load_manifest
 from task_heads.scaffold import new_head
 
 
-def test_the_package_is_complete(tmp_path):
-    folder = new_head("corner_flags", tmp_path, ["flag", "post"])
+@pytest.mark.parametrize("people", [False, True])
+def test_the_package_is_complete(tmp_path, people):
+    folder = new_head("corner_flags", tmp_path, ["flag", "post"], people=people)
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert files == {
         ".gitignore", "README.md", "pyproject.toml", "train.yaml", "corner_flags/__init__.py",
@@ -28,17 +29,19 @@ def test_the_package_is_complete(tmp_path):
         load_manifest(folder / "corner_flags")
 
 
-def test_network_and_manifest_agree_and_the_configuration_is_read(tmp_path, monkeypatch):
+@pytest.mark.parametrize("people", [False, True])
+def test_network_and_manifest_agree_and_the_configuration_is_read(tmp_path, monkeypatch, people):
     pytest.importorskip("torch", reason="training needs torch: pip install 'featurecast[train]'")
     from task_heads.training.outside import outside_recipe
     from task_heads.training.train import HeadTrainingConfig
 
-    folder = new_head("corner_flags", tmp_path, ["flag", "post"])
+    folder = new_head("corner_flags", tmp_path, ["flag", "post"], people=people)
     monkeypatch.chdir(folder)
     config = HeadTrainingConfig.load(folder / "train.yaml")
     assert config.network is not None
     recipe = outside_recipe(config.network, default_core().spec)
-    assert list(recipe.example((24, 44, 80), 0.25)) == ["features", "view", "threshold"]
+    given = ["player_tracking__detections"] if people else []
+    assert list(recipe.example((24, 44, 80), 0.25)) == ["features", "view", "threshold", *given]
 
 
 @pytest.mark.parametrize("name", ["", "Corner", "1st", "a-b", "../up", "a" * 49, "class", "héads"])

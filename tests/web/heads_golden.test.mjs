@@ -1,12 +1,14 @@
 // The built-in heads and the example in onnxruntime-web (WASM, one thread) give what onnxruntime gave in Python.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import test from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import * as ort from 'onnxruntime-web/wasm'
 
 ort.env.wasm.numThreads = 1
 ort.env.logLevel = 'error'
+
+const BUILT_IN = new URL('../../task_heads/', import.meta.url)
 
 /** @param {URL} url */
 function unpacked(url) {
@@ -24,7 +26,7 @@ function tensor(values, shape) {
   return new ort.Tensor('float32', Float32Array.from(values), shape)
 }
 
-/** A folder of vectors, and the folder in which its heads' folders are. */
+/** A folder of vectors, and the folder in which its heads' folders are; built-in ones may be among them. */
 class Golden {
   /** @param {string} vectors @param {string} heads */
   constructor(vectors, heads) {
@@ -45,9 +47,15 @@ class Golden {
     return new ort.Tensor('float32', values, [1, channels, height, width])
   }
 
+  /** @param {string} name @param {string} file */
+  read(name, file) {
+    const own = new URL(`${name}/${file}`, this.heads)
+    return readFileSync(existsSync(own) ? own : new URL(`${name}/${file}`, BUILT_IN))
+  }
+
   /** @param {string} name */
   manifest(name) {
-    return JSON.parse(readFileSync(new URL(`${name}/head.json`, this.heads), 'utf8'))
+    return JSON.parse(this.read(name, 'head.json').toString())
   }
 
   /** @param {string} name */
@@ -87,7 +95,7 @@ for (const golden of sets) for (const name of Object.keys(golden.description.hea
       'the head was exported again, its vectors were not',
     )
     const outputsThen = golden.outputs(name)
-    const session = await ort.InferenceSession.create(new Uint8Array(readFileSync(new URL(`${name}/head.onnx`, golden.heads))))
+    const session = await ort.InferenceSession.create(new Uint8Array(golden.read(name, 'head.onnx')))
     /** @type {Record<string, ort.Tensor>} */
     const state = {}
     for (const part of manifest.state ?? []) {

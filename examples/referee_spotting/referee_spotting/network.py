@@ -1,82 +1,60 @@
-"""Referee spotting: `net` is learned and says who is where, `post` makes boxes of those who are wanted."""
+"""Referee spotting: `player_tracking` says where people are, `net` who they are, `post` makes rows of who is wanted."""
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
-from core_network.training.losses import focal_loss
-from task_heads.training.boxes import box_figures, box_loss, box_target
+from task_heads.training.boxes import box_figures
+from task_heads.training.people import given_people, people_loss, people_target, sample_boxes, shaken
 from torch import Tensor, nn
 
 LABELS = ("referee",)
 ROWS = 32  # of the output: so many boxes at most
-WIDTH, BODY = 48, 32  # channels of the trunk, and of what is read of a body
-
-
-def _conv(inputs: int, outputs: int, size: int = 1, groups: int = 1) -> nn.Sequential:
-    layer = nn.Conv2d(inputs, outputs, size, padding=size // 2, groups=groups, bias=False)
-    return nn.Sequential(layer, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+BODY, AROUND = (5, 3, 1.2), (3, 3, 3.0)  # rows and columns that are read of a person, in a box so much larger
 
 
 class Net(nn.Module):
-    """Features [B, C, h, w] -> maps [B, 5 + L, 2h, 2w]: is anybody here, the box, and is it one of a label."""
+    """Features [B, C, h, w] and boxes [B, n, 4], scores [B, n] -> kinds [B, n, L + 2], boxes [B, n, 4].
+
+    A kind is one of the labels, somebody else, or nobody; boxes are in 0..1 of the core's input.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.trunk = nn.Sequential(
-            nn.BatchNorm2d(channels), _conv(channels, WIDTH), _conv(WIDTH, WIDTH, 3, WIDTH),
-            _conv(WIDTH, WIDTH), _conv(WIDTH, WIDTH, 3, WIDTH), _conv(WIDTH, WIDTH),
-        )  # fmt: skip
-        self.place = nn.Conv2d(WIDTH, 20, 1)  # heat and box of four places in each cell
-        nn.init.constant_(self.place.bias[:4], -4)  # at first hardly anything is there
-        self.body = nn.Sequential(
-            nn.BatchNorm2d(channels), nn.Conv2d(channels, BODY, (5, 3), padding=(2, 1)), nn.ReLU()
-        )
-        self.look = nn.Conv2d(BODY, 8, 1)
-        self.kind = nn.Sequential(
-            _conv(WIDTH + 2 * BODY + 1, 48), nn.Dropout2d(0.2), nn.Conv2d(48, 4 * len(LABELS), 1)
-        )
-        nn.init.constant_(self.kind[-1].bias, -4)
+        body, around = 15 * channels, 9 * channels
+        self.usual_body, self.usual = nn.BatchNorm1d(body), nn.BatchNorm1d(around)
+        self.look = nn.Sequential(nn.Linear(body + around, 48), nn.ReLU(), nn.Linear(48, 32), nn.Dropout(0.1))
+        self.kit = nn.Linear(body, 8)
+        self.kind = nn.Sequential(nn.Linear(77, 32), nn.ReLU(), nn.Linear(32, len(LABELS) + 2))
+        self.mend = nn.Sequential(nn.Linear(body, 48), nn.ReLU(), nn.Linear(48, 4))
+        nn.init.zeros_(self.mend[2].weight)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Say of each place what is there; a kind is told by how it differs from the others in the picture."""
-        seen = self.trunk(features)
-        place = F.pixel_shuffle(self.place(seen), 2)
-        there = F.max_pool2d(place[:, :1].detach().clamp(-6, 6).sigmoid(), 2)
-        body = F.dropout2d(self.body(features), 0.2, self.training)
-        apart = body - (body * there).sum((2, 3), keepdim=True) / (there.sum((2, 3), keepdim=True) + 0.1)
-        weight, cell = (there * _peaks(there)).flatten(1).topk(24)
-        look = F.normalize(self.look(apart).flatten(2), dim=1)
-        others = look.gather(2, cell[:, None].expand(-1, look.shape[1], -1))
-        alike = (6 * (look.mT @ others) - 6).exp() @ weight[..., None]  # how many look like this one
-        kind = self.kind(torch.cat([seen, body, apart, alike.mT.reshape(there.shape) / 8], 1))
-        return torch.cat([place, F.pixel_shuffle(kind, 2)], 1)
+    def forward(self, features: Tensor, boxes: Tensor, score: Tensor) -> tuple[Tensor, Tensor]:
+        """Say of each box who is in it; a referee is told by how few wear the same."""
+        body = _of_each(self.usual_body, sample_boxes(features, boxes, *BODY))
+        look = self.look(torch.cat([body, _of_each(self.usual, sample_boxes(features, boxes, *AROUND))], 2))
+        share = score / score.sum(1, keepdim=True).clamp(min=0.1)
+        apart = look - share[:, None] @ look
+        kit = self.kit(body)
+        unlike = (kit[:, :, None] - kit[:, None]).pow(2).mean(3, keepdim=True)
+        near = (-unlike * torch.tensor([1 / 64, 1 / 16, 1 / 4, 1, 4, 16])).exp()  # [B, n, n, 6]
+        others = score[:, None, :, None] * (1 - torch.eye(score.shape[1]))[None, :, :, None]
+        alike = (1 + (near * others).sum(2)).log()
+        middle, size = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
+        x, y = middle.unbind(2)
+        wide, high = size.clamp(min=1e-3).unbind(2)
+        above = (share[:, None] * (60 * (y[:, :, None] - y[:, None])).sigmoid()).sum(2) - 0.5  # how many
+        tall = (high / (share * high).sum(1, keepdim=True).clamp(min=1e-3)).log()
+        middling = y - (share * y).sum(1, keepdim=True)
+        sure = score.clamp(0.01, 0.99).logit() / 2
+        where = [3 * (x - 0.5).abs(), 4 * y - 2, tall, (wide / high).log(), 6 * middling, 3 * above, sure]
+        kind = self.kind(torch.cat([look, apart, alike, torch.stack(where, 2)], 2))
+        mend = self.mend(body).clamp(-0.5, 0.5)
+        middle, size = middle + mend[..., :2] * size, size * mend[..., 2:].exp()
+        return kind, torch.cat([middle - size / 2, middle + size / 2], 2)
 
 
-def _peaks(there: Tensor) -> Tensor:
-    return (F.max_pool2d(there, (5, 3), 1, (2, 1)) <= there).float()  # people are taller than wide
-
-
-class Post(nn.Module):
-    """Maps [1, 5 + L, 2h, 2w] -> found [ROWS, 7] and stats [1, 1]; head.json names their columns."""
-
-    def __init__(self, height: int, width: int) -> None:
-        super().__init__()
-        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        self.register_buffer("places", torch.stack([columns, rows]).float().flatten(1))  # [2, height * width]
-        self.register_buffer("grid", torch.tensor([[width], [height]]).float())
-
-    def forward(self, maps: Tensor, view: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the best boxes of one picture, and how many are shown."""
-        heat, label = maps[:, 5:].clamp(-6, 6).sigmoid().max(1)  # what is certain is a tie in every runtime
-        score, place = (heat * _peaks(heat)).flatten().topk(ROWS)
-        box = maps[0, 1:5].flatten(1)[:, place]
-        centre, half = self.places[:, place] + box[:2], box[2:].clamp(-3, 5).exp() / 2
-        corners = torch.stack([centre - half, centre + half]) / self.grid  # 0..1 of the core's input
-        corners = (corners - view[:2, None]) / view[2:4, None]  # 0..1 of the picture: the letterbox undone
-        shown = (score >= threshold).float()
-        rows = [*corners.clamp(0, 1).flatten(0, 1), score, label.flatten()[place].float(), shown]
-        return torch.stack(rows, 1), shown.sum().reshape(1, 1)
+def _of_each(layer: nn.Module, values: Tensor) -> Tensor:
+    return layer(values.flatten(0, 1)).reshape(values.shape)
 
 
 class Head(nn.Module):
@@ -84,25 +62,38 @@ class Head(nn.Module):
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
         super().__init__()
-        channels, height, width = shape
-        self.net, self.post = Net(channels), Post(2 * height, 2 * width)
+        self.net = Net(shape[0])
 
-    def forward(self, features: Tensor, view: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
-        """Run one frame: features [1, C, h, w], view [6], threshold [1]."""
-        return self.post(self.net(features), view, threshold)
+    def forward(
+        self, features: Tensor, view: Tensor, threshold: Tensor, player_tracking__detections: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Run one frame: features [1, C, h, w], view [6], threshold [1], people [64, 8]."""
+        boxes, score = given_people(player_tracking__detections[None], view[None])
+        kind, boxes = self.net(features, boxes, score)
+        shift, scale = view[:2].repeat(2), view[2:4].repeat(2)
+        boxes = (boxes[0] - shift) / scale  # 0..1 of the picture: the letterbox undone
+        return post(kind[0], boxes, score[0], threshold)
+
+
+def post(kind: Tensor, boxes: Tensor, score: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
+    """Return found [ROWS, 7] and stats [1, 1], columns as in head.json, of boxes in 0..1 of the picture."""
+    best, label = kind.softmax(1)[:, : len(LABELS)].max(1)
+    best, index = (best * (score > 0).float()).topk(ROWS)
+    shown = (best >= threshold).float()
+    rows = [boxes.clamp(0, 1)[index], torch.stack([best, label[index].float(), shown], 1)]
+    return torch.cat(rows, 1), shown.sum().reshape(1, 1)
 
 
 def target(record, spec):
-    """Return heat and boxes of everybody who is labelled, and the heat of each of our labels."""
-    return box_target(record, spec, LABELS)
+    """Return who is labelled, and where."""
+    return people_target(record, spec, LABELS)
 
 
 def loss(head, features, target):
-    """Return the error of everybody's heat and boxes, and of the heat of our labels."""
-    maps = head.net(features)
-    everybody, parts = box_loss(maps[:, :5], target)
-    ours = focal_loss(maps[:, 5:].flatten(0, 1), target["kind"].flatten(0, 1), target["labelled"].flatten())
-    return everybody + ours, {**parts, "kind": ours.item()}
+    """Return the error of kinds and of boxes; they are given a little off."""
+    boxes, score = given_people(target["player_tracking__detections"], target["view"])
+    kind, mended = head.net(features, *shaken(boxes, score))
+    return people_loss(kind, mended, boxes, score, target)
 
 
 def measure(run, records, threshold):
