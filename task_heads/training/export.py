@@ -35,8 +35,8 @@ def export_head(checkpoint: Path, output: Path | None = None) -> Path:
     """Write a checkpoint's head to the folder `output` and return the folder.
 
     Default: where its head.json is, the built-in head's folder or that of its network.py; there a package of
-    its own gets golden vectors in `tests/vectors`. The default threshold is the one that was best on the
-    validation split. Raises HeadError when the files do not fit each other.
+    its own gets golden vectors in `tests/vectors`. The default threshold is the run's, else the one that was
+    best on the validation split. Raises HeadError when the files do not fit each other.
     """
     state = torch.load(checkpoint, weights_only=False)
     name = str(state["name"])
@@ -47,6 +47,7 @@ def export_head(checkpoint: Path, output: Path | None = None) -> Path:
     head = kind.build(spec.shape, int(state["width"]))
     head.load_state_dict(state["average"])
     last = state["run"]["validation"][-1]
+    chosen = state["run"]["settings"].get("threshold")
     metrics = [
         {"name": key, "value": value, "unit": "", "on": "validation split, whole pictures at rate default"}
         for key, value in last.items()
@@ -58,7 +59,7 @@ def export_head(checkpoint: Path, output: Path | None = None) -> Path:
         head,
         spec,
         output or written,
-        threshold=float(last.get("threshold", 0)),
+        threshold=float(last.get("threshold", 0) if chosen is None else chosen),
         metrics=metrics,
     )
     tests = written.parent / "tests"

@@ -50,7 +50,8 @@ class HeadTrainingConfig:
     """What a run is; read from YAML, unknown keys are errors.
 
     A built-in head keeps its recorded `features` in one folder for all cores; a head from outside names its
-    `network` and the datasets `train` and `validation` that `featurecast record` wrote.
+    `network` and the datasets `train` and `validation` that `featurecast record` wrote. `threshold` is the
+    manifest's default, where another than the best on single pictures was chosen.
     """
 
     name: str
@@ -69,6 +70,7 @@ class HeadTrainingConfig:
     core: Path | None = None
     warm_start: Path | None = None
     views: Views = field(default_factory=Views)
+    threshold: float | None = None
 
     @classmethod
     def load(cls, path: Path) -> HeadTrainingConfig:
