@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure; print a table. 1 when a figure misses its bound or could not be measured; the table says why."""
+    """Measure; print a table. 1 when a figure misses its bound or was not measured; the table says why."""
     data = root(arguments)
     core = chosen_core(arguments)
     measured: dict[str, list[Figure]] = _measured_before(arguments, core) if arguments.resume else {}
