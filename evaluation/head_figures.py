@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from evaluation.possession import possession_figures as possession
 from evaluation.rival_trackers import RIVALS
 from evaluation.team_assignment import score_teams, teams_of
 from evaluation.tracking_comparison import TUNING, labelled, ours, rival, tuned, watch
-from task_heads.manifest import MANIFEST_FILE
+from task_heads.manifest import load_manifest
 from task_heads.registry import Registry
 
 __all__ = [
@@ -107,11 +106,10 @@ def possession_figures(root: Path, core: Core, report: Report) -> list[Figure]:
 
 
 def graphs() -> dict[str, str]:
-    """Return head -> sha256 of its graph, of the built-in heads and of the example where it is."""
+    """Return head -> what decides its results, of the built-in heads and of the example where it is."""
     found = Registry(installed=False)
     folders = [found.get(name).folder for name in found.names()] + [EXAMPLE] * EXAMPLE.is_dir()
-    manifests = [json.loads((folder / MANIFEST_FILE).read_text()) for folder in folders]
-    return {manifest["name"]: manifest["model"]["sha256"] for manifest in manifests}
+    return {manifest.name: manifest.identity for manifest in map(load_manifest, folders)}
 
 
 PARTS: dict[str, Callable[[Path, Core, Report], list[Figure]]] = {

@@ -315,6 +315,11 @@ class Manifest(_Part):
     metrics: tuple[Metric, ...] = ()
 
     @property
+    def identity(self) -> str:
+        """What decides its results where no viewer chooses: the graph's SHA-256 and settings' defaults."""
+        return " ".join([self.model.sha256, *(f"{s.name}={s.default}" for s in self.settings)])
+
+    @property
     def state_elements(self) -> int:
         """Return the number of float32 values a viewer keeps between frames."""
         return sum(math.prod(tensor.shape) for tensor in self.state)

@@ -170,7 +170,7 @@ class _Bench:
         self._network = {
             "core": core.spec.fingerprint,
             "tables": hashlib.sha256(core.tables_path.read_bytes()).hexdigest(),
-            "heads": [head.model.sha256 for head in heads if head is not None],
+            "heads": [head.identity for head in heads if head is not None],
         }
 
     def kept(self, method: str, setting: str, make: Callable[[], Iterator[tuple[int, Seen]]]) -> Kept:

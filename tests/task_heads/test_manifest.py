@@ -57,6 +57,19 @@ def test_each_kind_of_setting_says_what_may_be_set(write_head):
     assert thing.default == 0
 
 
+def test_a_head_with_another_default_is_another_head(write_head):
+    def change(document):
+        document["settings"] = [setting("number", min=0, max=1, default=0.2)]
+
+    folder = write_head(change=change)
+    before = load_manifest(folder)
+    document = json.loads((folder / "head.json").read_text())
+    document["settings"][0]["default"] = 0.25
+    (folder / "head.json").write_text(json.dumps(document))
+    after = load_manifest(folder)
+    assert before.model.sha256 == after.model.sha256 and before.identity != after.identity
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -168,4 +168,4 @@ def _heads() -> list[str]:
     registry = Registry()
     with refuse(HeadError):
         manifests = [registry.get(name).manifest for name in _HEADS]
-    return [manifest.model.sha256 for manifest in manifests if manifest is not None]
+    return [manifest.identity for manifest in manifests if manifest is not None]
