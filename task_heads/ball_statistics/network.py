@@ -25,7 +25,7 @@ from task_heads.ball_statistics.measuring import (
     recall,
 )
 
-__all__ = ["CANDIDATES", "STATE", "STATS", "TRAIL", "BallHead", "BallNet", "BallPost", "Tuning"]
+__all__ = ["CANDIDATES", "STATE", "STATS", "TRAIL", "BallHead", "BallNet", "BallPost", "Candidates", "Tuning"]
 
 CANDIDATES = 12
 TRAIL = 32
