@@ -26,10 +26,9 @@ class Core:
         """The ONNX graph."""
         return self.folder / "core.onnx"
 
-    @property
-    def tables_path(self) -> Path:
-        """The entropy tables that were fitted to this core's features."""
-        return self.folder / "tables.bin"
+    def tables_path(self, rate: str) -> Path:
+        """Return where the entropy tables lie that were fitted to this core's features at a rate."""
+        return self.folder / f"tables-{rate}.bin"
 
 
 def load_core(folder: Path) -> Core:
@@ -37,7 +36,7 @@ def load_core(folder: Path) -> Core:
     path = folder / "spec.json"
     if not path.is_file():
         raise ValueError(
-            f"{folder}: expected a core network's folder with spec.json, core.onnx and tables.bin"
+            f"{folder}: expected a core network's folder with spec.json, core.onnx and tables-*.bin"
         )
     return Core(folder, FeatureSpec.from_json(json.loads(path.read_text())))
 

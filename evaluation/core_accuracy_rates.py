@@ -15,7 +15,7 @@ from core_network.catalogue import Core
 from core_network.spec import RATES
 from evaluation.datasets.types import DatasetError
 from evaluation.metrics.bootstrap import Interval, blocks, interval
-from stream.bitstream import BitstreamDecoder
+from stream.bitstream import KEY_INTERVAL, BitstreamDecoder
 from stream.carriage import carried_size
 from stream.programme import Analysis, FeatureEncoder
 from stream.source import SourceFrame, open_source
@@ -29,7 +29,6 @@ CLIPS = {
 }
 """A panning and two fixed cameras, none seen in training."""
 _FRAMES = 120
-_BLOCK = 10  # frames that are resampled together: one key and its deltas
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,9 @@ def _sent(clip: Path, core: Core, tick: Callable[[], None]) -> dict[str, _Sent]:
 
 
 def _summed(rate: str, clips: dict[str, _Sent]) -> RateSize:
-    units = [run for sent in clips.values() for run in blocks(sent.sizes, _BLOCK)]
+    units = [
+        run for sent in clips.values() for run in blocks(sent.sizes, KEY_INTERVAL)
+    ]  # a key goes with its deltas
     exact = [equal for sent in clips.values() for equal in sent.exact]
     return RateSize(
         rate,

@@ -234,7 +234,7 @@ class _Clip:
 @dataclass(frozen=True)
 class _Payload:
     payload: bytes
-    key: bool = True
+    anchor: bool = True
     core_ms: float = 0.0
 
 

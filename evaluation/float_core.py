@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core_network.catalogue import Core, load_core
 from core_network.motion import CHANNELS, PLANES
+from core_network.spec import RATES
 from core_network.training.export import export_float, load_trained_core
 
 __all__ = ["write_float_core"]
@@ -34,7 +35,8 @@ def write_float_core(core: Core, checkpoint: Path, folder: Path) -> Core:
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(model, folder / core.model_path.name)
     (folder / "spec.json").write_text(json.dumps(core.spec.to_json()))
-    shutil.copy(core.tables_path, folder / core.tables_path.name)
+    for rate in RATES:
+        shutil.copy(core.tables_path(rate), folder)
     return load_core(folder)
 
 

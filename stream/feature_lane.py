@@ -27,8 +27,8 @@ class CodedFeatures(Protocol):
         """The bitstream of this frame."""
 
     @property
-    def key(self) -> bool:
-        """Whether later deltas refer to these features."""
+    def anchor(self) -> bool:
+        """Whether later frames refer to these features."""
 
     @property
     def core_ms(self) -> float:
@@ -52,7 +52,7 @@ class Ticket:
     """The claim to one frame's features, good until its deadline.
 
     Exactly one side closes it: the worker with a result, or the waiting side when time is up. The worker
-    learns which, because a key that nobody sends must be made again.
+    learns which, because nothing may refer to an anchor that nobody sends.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
@@ -110,7 +110,7 @@ class FeatureLane:
         # Written by the bitstream's thread alone; whoever reads an old value decides a frame later.
         self._expected_s = self._deviation_s = 0.0
         self._last_run = 0.0
-        self._key_is_lost = False
+        self._key_is_due = False
 
     def submit(self, frame: SourceFrame, loop: asyncio.AbstractEventLoop, *, force_key: bool) -> Ticket:
         """Queue a frame from any thread, in frame order; await the ticket's features on `loop`."""
@@ -138,7 +138,7 @@ class FeatureLane:
     def _code(
         self, frame: SourceFrame, ticket: Ticket, pending: Future[_Begun | None], force_key: bool
     ) -> None:
-        force_key = force_key or self._key_is_lost
+        force_key = force_key or self._key_is_due
         try:
             begun = pending.result()
             coded = None
@@ -150,8 +150,8 @@ class FeatureLane:
         if begun is not None:
             self._learn(begun.at, ticket)
         sent = ticket.settle(coded)
-        # A key that nobody sends must be made again: nothing may refer to it.
-        self._key_is_lost = force_key if coded is None else coded.key and not sent
+        # Nothing may refer to an anchor that nobody sends, so what comes after it stands alone.
+        self._key_is_due = force_key if coded is None else coded.anchor and not sent
 
     def _learn(self, began: float, ticket: Ticket) -> None:
         self._last_run = time.monotonic()

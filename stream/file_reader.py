@@ -16,7 +16,7 @@ import av
 from av.sidedata.sidedata import SideData, Type
 
 from core_network.catalogue import shipped_cores
-from core_network.spec import FeatureSpec
+from core_network.spec import RATES, FeatureSpec
 from stream.bitstream import EntropyTables
 from stream.carriage import join_chunks
 from stream.file_writer import SPEC_TAG, TABLES_TAG
@@ -102,9 +102,10 @@ def payload_of(picture: av.VideoFrame) -> bytes | None:
 def shipped_tables() -> list[tuple[FeatureSpec, EntropyTables]]:
     """Return spec and tables of every core that comes with the package."""
     return [
-        (core.spec, EntropyTables.from_bytes(core.tables_path.read_bytes()))
+        (core.spec, EntropyTables.from_bytes(core.tables_path(rate).read_bytes()))
         for core in shipped_cores()
-        if core.tables_path.is_file()
+        for rate in RATES
+        if core.tables_path(rate).is_file()
     ]
 
 

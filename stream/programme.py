@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core_network.catalogue import Core
 from core_network.encoder import Encoder
 from core_network.prepare import prepare
-from stream.bitstream import BitstreamEncoder, EntropyTables
+from stream.bitstream import KEY_INTERVAL, BitstreamEncoder, EntropyTables
 from stream.carriage import insert
 from stream.scene_cuts import SceneCuts
 from stream.source import SourceFrame
@@ -41,6 +41,7 @@ class CodedFeatures:
     number: int
     payload: bytes
     key: bool
+    anchor: bool
     prepare_ms: float
     core_ms: float
     bitstream_ms: float
@@ -98,14 +99,14 @@ class FeatureEncoder:
     """
 
     def __init__(
-        self, core: Core, *, rate: str = "default", key_interval: int = 10, threads: int = 1
+        self, core: Core, *, rate: str = "default", key_interval: int = KEY_INTERVAL, threads: int = 1
     ) -> None:
         """Load the core and its tables; raises ValueError when `rate` is unknown."""
         self.spec = core.spec
         self.rate = rate
         if rate not in core.spec.steps:
             raise ValueError(f"rate: expected one of {', '.join(core.spec.steps)}, got {rate!r}")
-        self.tables = EntropyTables.from_bytes(core.tables_path.read_bytes())
+        self.tables = EntropyTables.from_bytes(core.tables_path(rate).read_bytes())
         self._encoder = Encoder(core, threads)
         self._bitstream = BitstreamEncoder(core.spec, self.tables, rate, key_interval)
         self._reformatter = VideoReformatter()
@@ -151,6 +152,7 @@ class FeatureEncoder:
             frame.number,
             coded.payload,
             coded.key,
+            coded.anchor,
             analysis.prepare_ms,
             analysis.core_ms,
             _ms_since(started),

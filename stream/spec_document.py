@@ -6,18 +6,22 @@ import base64
 from typing import Any
 
 from core_network.catalogue import Core, shipped_cores
+from core_network.spec import RATES
 from stream.bitstream import EntropyTables
 
 __all__ = ["spec_document", "spec_documents"]
 
 
 def spec_document(core: Core) -> dict[str, Any]:
-    """Return the spec of a core and its entropy tables as plain JSON values."""
-    tables = core.tables_path.read_bytes()
+    """Return the spec of a core and its entropy tables, those of every rate, as plain JSON values."""
+    stored = (core.tables_path(rate).read_bytes() for rate in RATES)
     return {
         "spec": core.spec.to_json(),
         "fingerprint": core.spec.fingerprint,
-        "tables": [{"id": EntropyTables.from_bytes(tables).id, "base64": base64.b64encode(tables).decode()}],
+        "tables": [
+            {"id": EntropyTables.from_bytes(tables).id, "base64": base64.b64encode(tables).decode()}
+            for tables in stored
+        ],
     }
 
 

@@ -20,7 +20,7 @@ from core_network.training.stills import load_football, read_splits
 __all__ = ["train_shots"]
 
 SHOT_FRAMES = 11
-"""One key and the ten frames up to the next."""
+"""One key and ten frames after it, three of them anchors."""
 CLIPS_PER_FOLDER, SHOTS_PER_CLIP, PANS = 5, 3, 80
 
 

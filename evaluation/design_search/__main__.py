@@ -20,6 +20,7 @@ from evaluation.design_search.coded import Coding
 from evaluation.design_search.page import draw, page_text
 from evaluation.design_search.plan import CodingPoint, Plan, Point, load_plan
 from evaluation.design_search.trained import Pictures, train_point
+from stream.bitstream import EntropyTables
 
 __all__ = ["main"]
 
@@ -63,7 +64,7 @@ def _measure(plan: Plan, only: str | None, root: Path | None) -> int:
         _say(f"{len(coding)} ways to code")
         measured = Coding(core, root, lambda done: _say(f"{done} frames") if done % 100 == 0 else None)
         for way in coding:
-            origin = {"core": core.spec.name, "fingerprint": core.spec.fingerprint}
+            origin = {"core": core.spec.name, "run": _coding_run(way, core)}
             _keep(plan, way, {**origin, **measured.measure(way)})
     lost = 0
     training = [point for point in plan.training if _known(plan, point, core) is None]
@@ -92,13 +93,16 @@ def _stored(plan: Plan, point: Point) -> dict[str, Any] | None:
 
 
 def _known(plan: Plan, point: Point, core: Core) -> dict[str, Any] | None:
-    """Return the figures of a coding of this core, or of a run with the point's settings."""
+    """Return the figures of a coding of this core in this way, or of a run with the point's settings."""
     figures = _stored(plan, point)
-    if figures is None:
-        return None
-    if isinstance(point, CodingPoint):
-        return figures if figures["fingerprint"] == core.spec.fingerprint else None
-    return figures if figures["run"] == point.digest else None
+    run = _coding_run(point, core) if isinstance(point, CodingPoint) else point.digest
+    return figures if figures is not None and figures.get("run") == run else None
+
+
+def _coding_run(point: CodingPoint, core: Core) -> str:
+    """Return what tells the coding of other features, with other tables or in another way apart."""
+    tables = EntropyTables.from_bytes(core.tables_path(point.rate).read_bytes())
+    return f"{core.spec.fingerprint[:12]} {tables.id} {point.digest}"
 
 
 def _keep(plan: Plan, point: Point, figures: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from core_network.catalogue import Core
 from core_network.encoder import Encoder
 from core_network.prepare import prepare
-from core_network.spec import RATES
 from core_network.training.footage import train_shots
 from core_network.training.stills import read_splits
 from evaluation.design_search.plan import CodingPoint
@@ -53,16 +52,19 @@ class Coding:
         self._frames = 0
         self._clips = [self._encoded(*one) for one in _validation_clips(root)]
         self._shots: list[Latents] = []
-        self._shipped = EntropyTables.from_bytes(core.tables_path.read_bytes())
 
     def measure(self, point: CodingPoint) -> dict[str, Any]:
         """Return mean payload bytes by clip, of keys, of deltas and of all frames; clips weigh the same."""
-        tables = self._fitted(point.clusters) if point.clusters else self._shipped
         spec = self._core.spec
+        tables = (
+            self._fitted(point.rate, point.clusters)
+            if point.clusters
+            else EntropyTables.from_bytes(self._core.tables_path(point.rate).read_bytes())
+        )
         clips: dict[str, float] = {}
         sizes: dict[bool, list[int]] = {True: [], False: []}
         for clip in self._clips:
-            encoder = BitstreamEncoder(spec, tables, point.rate, point.key_interval)
+            encoder = BitstreamEncoder(spec, tables, point.rate, point.key_interval, point.anchor_interval)
             bytes_of = []
             for number, latent in enumerate(clip.latents):
                 coded = encoder.encode(
@@ -82,16 +84,12 @@ class Coding:
             "tables": sum(len(frequencies) for frequencies in tables.frequencies),
         }
 
-    def _fitted(self, clusters: tuple[int, int, int]) -> EntropyTables:
+    def _fitted(self, rate: str, clusters: tuple[int, int, int]) -> EntropyTables:
         spec = self._core.spec
         if not self._shots:
             shots = train_shots(self._root, spec.input_width, spec.input_height)
             self._shots = [self._latents(shot) for shot in islice(shots, 0, None, _EVERY_SHOT)]
-        # The rates take turns: counting is what costs, and each still has its share.
-        sequences = (
-            (rate, np.stack([spec.quantise(latent, rate) for latent in shot]))
-            for shot, rate in zip(self._shots, cycle(RATES), strict=False)
-        )
+        sequences = (np.stack([spec.quantise(latent, rate) for latent in shot]) for shot in self._shots)
         return fit_tables(sequences, spec, dict(zip(Kind, clusters, strict=True)))
 
     def _latents(self, images: list[NDArray[np.uint8]]) -> Latents:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluation.design_search.plan import DEFAULT_KEY_INTERVAL, CodingPoint, Plan, Point, TrainingPoint
+from evaluation.design_search.plan import CodingPoint, Plan, Point, TrainingPoint
+from stream.bitstream import ANCHOR_INTERVAL, KEY_INTERVAL
 
 __all__ = ["draw", "page_text"]
 
@@ -25,7 +26,8 @@ def page_text(plan: Plan, figures: Figures, picture: str) -> str:
     return "\n".join(
         [
             "`python -m evaluation.design_search configs/search.yaml`. What was predicted stood in the YAML "
-            "before anything ran. Nothing of the report split was looked at.",
+            "before anything ran, but for the intervals of keys and anchors, where it is what a script had "
+            "found. Nothing of the report split was looked at.",
             "",
             f"![trained points and ways to code]({picture})",
             "",
@@ -44,7 +46,7 @@ def page_text(plan: Plan, figures: Figures, picture: str) -> str:
             "",
             f"Payload bytes a frame of {_cores(plan, figures)}'s features, mean over shot B of "
             "football_zak_soccer and two badminton clips of the validation split. Points that name tables "
-            "were fitted to every sixth shot of the train split, one rate each in turn, so they compare with "
+            "were fitted to every sixth shot of the train split, so they compare with "
             f"each other; others use the shipped ones. What came is told against `{_usual(plan).name}`.",
             "",
             *_coding_rows(plan, figures),
@@ -113,8 +115,19 @@ def _training_cells(point: TrainingPoint, figures: Figures) -> list[str]:
 
 def _coding_rows(plan: Plan, figures: Figures) -> list[str]:
     rows = [
-        ("point", "predicted", "came", "rate", "key interval", "tables", "bytes", "keys", "deltas"),
-        ("---", "---", "---", *["---:"] * 6),
+        (
+            "point",
+            "predicted",
+            "came",
+            "rate",
+            "key every",
+            "anchor every",
+            "tables",
+            "bytes",
+            "keys",
+            "deltas",
+        ),
+        ("---", "---", "---", *["---:"] * 7),
     ]
     usual = figures.get(_usual(plan).name)
     for point in plan.coding:
@@ -124,7 +137,8 @@ def _coding_rows(plan: Plan, figures: Figures) -> list[str]:
 
 
 def _coding_cells(point: CodingPoint, figures: Figures) -> list[str]:
-    settings, found = [point.rate, str(point.key_interval)], figures.get(point.name)
+    settings = [point.rate, str(point.key_interval), str(point.anchor_interval)]
+    found = figures.get(point.name)
     if found is None:
         return [*settings, *["-"] * 4]
     tables = f"{found['tables']}{', fitted here' if point.clusters else ''}"
@@ -172,10 +186,15 @@ def _way(difference: float) -> str:
 
 def _usual(plan: Plan) -> CodingPoint:
     """Return the point that codes as a broadcast does: the first at rate `default` with the shipped tables
-    and the default key interval."""
-    usual = ("default", DEFAULT_KEY_INTERVAL, None)
+    and the default intervals."""
+    usual = ("default", KEY_INTERVAL, ANCHOR_INTERVAL, None)
     return next(
-        (one for one in plan.coding if (one.rate, one.key_interval, one.clusters) == usual), plan.coding[0]
+        (
+            one
+            for one in plan.coding
+            if (one.rate, one.key_interval, one.anchor_interval, one.clusters) == usual
+        ),
+        plan.coding[0],
     )
 
 

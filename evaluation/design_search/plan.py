@@ -12,10 +12,9 @@ import yaml
 
 from core_network.spec import RATES
 from core_network.training.config import TrainingConfig, config_of
+from stream.bitstream import ANCHOR_INTERVAL, KEY_INTERVAL
 
-__all__ = ["DEFAULT_KEY_INTERVAL", "CodingPoint", "Plan", "Point", "TrainingPoint", "load_plan"]
-
-DEFAULT_KEY_INTERVAL = 10
+__all__ = ["CodingPoint", "Plan", "Point", "TrainingPoint", "load_plan"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,14 @@ class CodingPoint:
     predicted: str
     rate: str
     key_interval: int
+    anchor_interval: int
     clusters: tuple[int, int, int] | None
+
+    @property
+    def digest(self) -> str:
+        """What tells other ways to code apart."""
+        way = (self.rate, self.key_interval, self.anchor_interval, self.clusters)
+        return hashlib.sha256(repr(way).encode()).hexdigest()[:12]
 
 
 Point = TrainingPoint | CodingPoint
@@ -111,12 +117,12 @@ def _coding(point: Mapping[str, Any]) -> CodingPoint:
     rate, clusters = str(point.get("rate", "default")), point.get("clusters")
     if rate not in RATES:
         raise ValueError(f"point {point['name']}: expected a rate among {', '.join(RATES)}, got {rate}")
-    interval = int(point.get("key_interval", DEFAULT_KEY_INTERVAL))
     block, group, value = clusters or (0, 0, 0)
     return CodingPoint(
         str(point["name"]),
         str(point["predicted"]),
         rate,
-        interval,
+        int(point.get("key_interval", KEY_INTERVAL)),
+        int(point.get("anchor_interval", ANCHOR_INTERVAL)),
         (int(block), int(group), int(value)) if clusters else None,
     )

@@ -67,7 +67,7 @@ class FeatureCodec(Protocol):
 
 
 class OurBitstream:
-    """symbols -> rANS with contexts, key and star deltas -> SEI units."""
+    """symbols -> rANS with contexts, keys and deltas -> SEI units."""
 
     method = "ours"
 
@@ -78,7 +78,7 @@ class OurBitstream:
     def send(self, latents: Latents) -> Iterator[Sent]:
         """Code and decode; bytes are those of the SEI units in the access unit."""
         spec, rate = self._core.spec, self.setting
-        tables = EntropyTables.from_bytes(self._core.tables_path.read_bytes())
+        tables = EntropyTables.from_bytes(self._core.tables_path(rate).read_bytes())
         encoder, decoder = BitstreamEncoder(spec, tables, rate), BitstreamDecoder([(spec, tables)])
         for number, (latent, key) in enumerate(zip(latents.values, latents.keys, strict=True)):
             payload = encoder.encode(

@@ -169,7 +169,7 @@ class _Bench:
         heads = [registry.get(name).manifest for name in (PEOPLE, BALL)]
         self._network = {
             "core": core.spec.fingerprint,
-            "tables": hashlib.sha256(core.tables_path.read_bytes()).hexdigest(),
+            "tables": [hashlib.sha256(core.tables_path(rate).read_bytes()).hexdigest() for rate in RATES],
             "heads": [head.identity for head in heads if head is not None],
         }
 

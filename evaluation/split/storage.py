@@ -116,7 +116,7 @@ class Bitstream:
 
     def __init__(self, core: Core, rate: str, tensor: str) -> None:
         """Code `tensor`, the latent of `core`."""
-        tables = EntropyTables.from_bytes(core.tables_path.read_bytes())
+        tables = EntropyTables.from_bytes(core.tables_path(rate).read_bytes())
         self._spec, self._rate, self._tensor = core.spec, rate, tensor
         self._encoder = BitstreamEncoder(core.spec, tables, rate)
         self._decoder = BitstreamDecoder([(core.spec, tables)])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from core_network.catalogue import default_core, shipped_cores
 from core_network.dataroot import data_root
 from core_network.encoder import Encoder
+from core_network.spec import RATES
 from task_heads.registry import Registry
 from task_heads.runner import HeadRunner
 
@@ -100,8 +101,8 @@ def _core(_port: int) -> Finding:
         Encoder(core)
     except Exception as error:
         return _missing(f"the shipped core network does not load: {error}")
-    if not core.tables_path.is_file():
-        return _missing(f"core {core.spec.name} has no entropy tables")
+    if without := [rate for rate in RATES if not core.tables_path(rate).is_file()]:
+        return _missing(f"core {core.spec.name} has no entropy tables for {', '.join(without)}")
     return _ok(
         f"core network {core.spec.name}, {core.spec.fingerprint[:12]}, of {len(shipped_cores())} shipped"
     )

@@ -84,15 +84,12 @@ def _fit_tables(core: Core, root: Path) -> None:
         for shot in train_shots(root, spec.input_width, spec.input_height):
             shots.append([encoder.latent(image, fresh=not at) for at, image in enumerate(shot)])
             progress.show(sum(map(len, shots)))
-    print("fitting entropy tables", file=sys.stderr, flush=True)
-    tables = fit_tables(
-        (
-            (rate, np.stack([spec.quantise(latent, rate) for latent in shot]))
-            for shot in shots
-            for rate in RATES
-        ),
-        spec,
-    )
-    temporary = core.tables_path.with_suffix(".tmp")
-    temporary.write_bytes(tables.to_bytes())
-    os.replace(temporary, core.tables_path)
+    for rate in RATES:
+        print(f"fitting entropy tables for {rate}", file=sys.stderr, flush=True)
+        tables = fit_tables(
+            (np.stack([spec.quantise(latent, rate) for latent in shot]) for shot in shots), spec
+        )
+        path = core.tables_path(rate)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_bytes(tables.to_bytes())
+        os.replace(temporary, path)

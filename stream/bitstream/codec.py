@@ -1,13 +1,17 @@
-"""From symbols to payloads and back: key frames, and deltas that refer to the last key (a star).
+"""From symbols to payloads and back: key frames, and deltas that refer to the last anchor.
 
 symbols [C, H, W] -> walk(contexts) -> passes -> choice of lanes -> rANS -> header + crc
+
+    key  delta  delta  anchor  delta  delta  anchor  delta ..
+     ^-----+------+-------+      |      |       |
+                          ^------+------+-------+ ..
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +23,19 @@ from stream.bitstream.errors import Malformed, MissingReference, UnknownSpec, Un
 from stream.bitstream.grid import Grid, grid_of
 from stream.bitstream.tables import Coding, EntropyTables
 
-__all__ = ["BitstreamDecoder", "BitstreamEncoder", "EncodedFeatures", "FeatureFrame"]
+__all__ = [
+    "ANCHOR_INTERVAL",
+    "KEY_INTERVAL",
+    "BitstreamDecoder",
+    "BitstreamEncoder",
+    "EncodedFeatures",
+    "FeatureFrame",
+]
+
+KEY_INTERVAL = 20
+"""Frames from one key to the next: a lost key takes at most so many frames with it."""
+ANCHOR_INTERVAL = 3
+"""Frames from one anchor to the next: the nearer it is, the less a delta costs and the more hang on each."""
 
 _SHORT = 8
 """Hex digits of a fingerprint on the wire."""
@@ -44,19 +60,22 @@ class FeatureFrame:
 
 @dataclass(frozen=True)
 class EncodedFeatures:
-    """One frame's payload, as the carriage takes it."""
+    """One frame's payload, as the carriage takes it; `anchor`: the next frames refer to it, as to any key."""
 
     payload: bytes
     key: bool
+    anchor: bool
 
 
 @dataclass(frozen=True, eq=False)
-class _Key:
-    """The key frame that deltas refer to."""
+class _Anchor:
+    """The frame that deltas refer to: a key, or a delta since `key` that said so."""
 
     spec: FeatureSpec
     tables: EntropyTables
-    fields: header.KeyHeader
+    key: header.KeyHeader
+    number: int
+    pts: int
     checksum: int
     reference: Reference
 
@@ -64,16 +83,27 @@ class _Key:
 class BitstreamEncoder:
     """Encodes the frames of one programme at one rate."""
 
-    def __init__(self, spec: FeatureSpec, tables: EntropyTables, rate: str, key_interval: int = 10) -> None:
+    def __init__(
+        self,
+        spec: FeatureSpec,
+        tables: EntropyTables,
+        rate: str,
+        key_interval: int = KEY_INTERVAL,
+        anchor_interval: int = ANCHOR_INTERVAL,
+    ) -> None:
         """Raise ValueError for an unknown rate, an interval below 1 or tables fitted to other features."""
         if rate not in RATES:
             raise ValueError(f"rate: expected one of {', '.join(RATES)}, got {rate!r}")
-        if key_interval < 1:
-            raise ValueError(f"key interval: expected at least 1 frame, got {key_interval}")
+        if min(key_interval, anchor_interval) < 1:
+            raise ValueError(
+                "intervals of keys and anchors: expected at least 1 frame, "
+                f"got {key_interval} and {anchor_interval}"
+            )
         _check_fit(spec, tables)
-        self.spec, self.tables, self.rate, self.key_interval = spec, tables, rate, key_interval
+        self.spec, self.tables, self.rate = spec, tables, rate
+        self.key_interval, self.anchor_interval = key_interval, anchor_interval
         self._grid = grid_of(spec.shape)
-        self._key: _Key | None = None
+        self._anchor: _Anchor | None = None
 
     def encode(
         self,
@@ -91,33 +121,46 @@ class BitstreamEncoder:
         """
         self._check(symbols, number, pts, source_size)
         truth = Truth.of(self._grid, symbols)
-        key = None if force_key else self._usable_key(number, pts, source_size)
+        last = None if force_key else self._usable_anchor(number, pts, source_size)
         passes = _Passes()
-        walk(self._grid, self.spec.symbol_max, key.reference if key else None, passes, truth)
-        coded = passes.coded(self.tables.coding, key=key is None)
-        if key is None:
-            fields = header.KeyHeader(
-                self.rate, coded.lanes, self.spec.fingerprint[:_SHORT], self.tables.id,
-                number, pts, *source_size, coded.split,
-            )  # fmt: skip
-            payload = header.seal(fields.to_bytes() + coded.symbols, 0)
-            reference = Reference(self._grid, truth.values)
-            self._key = _Key(self.spec, self.tables, fields, header.checksum(payload, 0), reference)
-            return EncodedFeatures(payload, True)
-        first = key.fields
-        delta = header.DeltaHeader(
-            self.rate, coded.lanes, first.number & 0xFFFF, number - first.number, pts - first.pts,
-            coded.split,
-        )  # fmt: skip
-        return EncodedFeatures(header.seal(delta.to_bytes() + coded.symbols, key.checksum), False)
+        walk(self._grid, self.spec.symbol_max, last.reference if last else None, passes, truth)
+        coded = passes.coded(self.tables.coding, key=last is None)
+        if last is None:
+            key, before = self._key_header(coded, number, pts, source_size), 0
+            anchor, fields = True, key.to_bytes()
+        else:
+            key, before = last.key, last.checksum
+            anchor = number - last.number >= self.anchor_interval
+            fields = header.DeltaHeader(
+                self.rate,
+                coded.lanes,
+                anchor,
+                last.number & 0xFFFF,
+                number - last.number,
+                pts - last.pts,
+                coded.split,
+            ).to_bytes()
+        payload = header.seal(fields + coded.symbols, before)
+        if anchor:
+            reference, checksum = Reference(self._grid, truth.values), header.checksum(payload, before)
+            self._anchor = _Anchor(self.spec, self.tables, key, number, pts, checksum, reference)
+        return EncodedFeatures(payload, last is None, anchor)
 
-    def _usable_key(self, number: int, pts: int, source_size: tuple[int, int]) -> _Key | None:
-        if self._key is None:
+    def _key_header(
+        self, coded: _Coded, number: int, pts: int, source_size: tuple[int, int]
+    ) -> header.KeyHeader:
+        return header.KeyHeader(
+            self.rate, coded.lanes, self.spec.fingerprint[:_SHORT], self.tables.id,
+            number, pts, *source_size, coded.split,
+        )  # fmt: skip
+
+    def _usable_anchor(self, number: int, pts: int, source_size: tuple[int, int]) -> _Anchor | None:
+        last = self._anchor
+        if last is None:
             return None
-        first = self._key.fields
-        same_source = source_size == (first.source_width, first.source_height)
-        follows = first.number < number < first.number + self.key_interval and pts > first.pts
-        return self._key if same_source and follows else None
+        same_source = source_size == (last.key.source_width, last.key.source_height)
+        follows = last.number < number < last.key.number + self.key_interval and pts > last.pts
+        return last if same_source and follows else None
 
     def _check(self, symbols: NDArray[np.int8], number: int, pts: int, source_size: tuple[int, int]) -> None:
         if symbols.dtype != np.int8 or symbols.shape != self.spec.shape:
@@ -133,7 +176,7 @@ class BitstreamEncoder:
 
 
 class BitstreamDecoder:
-    """Decodes payloads of the specs and tables that it was given; holds the last key frame."""
+    """Decodes payloads of the specs and tables that it was given; holds the last anchor."""
 
     def __init__(self, known: Iterable[tuple[FeatureSpec, EntropyTables]]) -> None:
         """Raise ValueError when tables do not fit their spec."""
@@ -141,11 +184,11 @@ class BitstreamDecoder:
         for spec, tables in known:
             _check_fit(spec, tables)
             self._known.setdefault(spec.fingerprint[:_SHORT], (spec, {}))[1][tables.id] = tables
-        self._key: _Key | None = None
+        self._anchor: _Anchor | None = None
 
     def reset(self) -> None:
-        """Forget the key frame, as at the start of another stream."""
-        self._key = None
+        """Forget the anchor, as at the start of another stream."""
+        self._anchor = None
 
     def decode(self, payload: bytes) -> FeatureFrame:
         """Return the frame that was encoded, symbol for symbol, or raise a BitstreamError."""
@@ -164,28 +207,32 @@ class BitstreamDecoder:
             raise UnknownTables(fields.tables)
         grid = grid_of(spec.shape)
         values = _decode_values(grid, spec, tables, fields, coded, None)
-        self._key = _Key(spec, tables, fields, checksum, Reference(grid, values))
+        reference = Reference(grid, values)
+        self._anchor = _Anchor(spec, tables, fields, fields.number, fields.pts, checksum, reference)
         return FeatureFrame(
             fields.number, fields.pts, fields.source_width, fields.source_height, fields.rate, True, None,
             grid.gather(values), spec.fingerprint,
         )  # fmt: skip
 
     def _decode_delta(self, payload: bytes, fields: header.DeltaHeader, coded: bytes) -> FeatureFrame:
-        key = self._key
-        if key is None:
+        last = self._anchor
+        if last is None:
             raise MissingReference("a delta before any key frame")
-        first = key.fields
-        if fields.reference != first.number & 0xFFFF:
-            raise MissingReference(f"a delta of key {fields.reference}, the last key is {first.number}")
-        header.checksum(payload, key.checksum)
-        number, pts = first.number + fields.number_after, first.pts + fields.pts_after
-        if fields.rate != first.rate or max(number, pts) > header.MAX_NUMBER:
-            raise Malformed("a delta that does not follow its key")
-        grid = grid_of(key.spec.shape)
-        values = _decode_values(grid, key.spec, key.tables, fields, coded, key.reference)
+        if fields.reference != last.number & 0xFFFF:
+            raise MissingReference(f"a delta of frame {fields.reference}, the last anchor is {last.number}")
+        checksum = header.checksum(payload, last.checksum)
+        number, pts = last.number + fields.number_after, last.pts + fields.pts_after
+        if fields.rate != last.key.rate or max(number, pts) > header.MAX_NUMBER:
+            raise Malformed("a delta that does not follow its anchor")
+        grid = grid_of(last.spec.shape)
+        values = _decode_values(grid, last.spec, last.tables, fields, coded, last.reference)
+        if fields.anchor:
+            self._anchor = replace(
+                last, number=number, pts=pts, checksum=checksum, reference=Reference(grid, values)
+            )
         return FeatureFrame(
-            number, pts, first.source_width, first.source_height, fields.rate, False, first.number,
-            grid.gather(values), key.spec.fingerprint,
+            number, pts, last.key.source_width, last.key.source_height, fields.rate, False, last.number,
+            grid.gather(values), last.spec.fingerprint,
         )  # fmt: skip
 
 

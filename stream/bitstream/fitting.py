@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from core_network.spec import RATES, FeatureSpec
+from core_network.spec import FeatureSpec
+from stream.bitstream.codec import ANCHOR_INTERVAL, KEY_INTERVAL
 from stream.bitstream.contexts import Indices, Kind, Reference, Truth, context_counts, walk
 from stream.bitstream.grid import grid_of
 from stream.bitstream.rans import TOTAL
@@ -15,8 +16,6 @@ from stream.bitstream.tables import EntropyTables, alphabet
 
 __all__ = ["CLUSTERS", "fit_tables"]
 
-_INTERVAL = 10
-"""Key interval that deltas are fitted for."""
 CLUSTERS = {Kind.BLOCK: 24, Kind.GROUP: 128, Kind.VALUE: 96}
 """The most tables of each kind."""
 _ROUNDS = 25
@@ -29,28 +28,22 @@ Table = NDArray[np.float64]
 
 
 def fit_tables(
-    sequences: Iterable[tuple[str, NDArray[np.int8]]],
+    sequences: Iterable[NDArray[np.int8]],
     spec: FeatureSpec,
     clusters: Mapping[Kind, int] = CLUSTERS,
 ) -> EntropyTables:
-    """Return tables fitted to (rate, symbols int8 [T, C, H, W]) of successive frames; T may be 1 (stills).
+    """Return tables fitted to symbols int8 [T, C, H, W] of successive frames; T may be 1 (stills).
 
-    Every frame is counted as a key, and those that follow it within its key interval as deltas. One set of
-    tables serves all rates: give each rate its share of the sequences. `clusters` is the most tables of each
-    kind. Raises ValueError when there is nothing to fit to.
+    Every frame is counted as a key, and as a delta of the anchor that an encoder would have. Symbols of one
+    rate fit that rate best. `clusters` is the most tables of each kind. Raises ValueError when there is
+    nothing to fit to.
     """
     counts = {key: _empty(spec, key=key) for key in (True, False)}
     frames = 0
-    for rate, symbols in sequences:
-        if (
-            rate not in RATES
-            or symbols.dtype != np.int8
-            or symbols.ndim != 4
-            or symbols.shape[1:] != spec.shape
-        ):
+    for symbols in sequences:
+        if symbols.dtype != np.int8 or symbols.ndim != 4 or symbols.shape[1:] != spec.shape:
             raise ValueError(
-                f"entropy tables: expected (rate, int8 [T, *{spec.shape}]), "
-                f"got {rate!r}, {symbols.dtype} {symbols.shape}"
+                f"entropy tables: expected int8 [T, *{spec.shape}], got {symbols.dtype} {symbols.shape}"
             )
         _count(counts, spec, symbols)
         frames += len(symbols)
@@ -83,10 +76,11 @@ def _count(counts: dict[bool, list[Table]], spec: FeatureSpec, frames: NDArray[n
     for index, frame in enumerate(frames):
         truth = Truth.of(grid, frame)
         walk(grid, spec.symbol_max, None, _Histograms(counts[True]), truth)
-        if index % _INTERVAL == 0:
-            reference = Reference(grid, truth.values)
-        else:
+        after_key = index % KEY_INTERVAL
+        if after_key:
             walk(grid, spec.symbol_max, reference, _Histograms(counts[False]), truth)
+        if after_key % ANCHOR_INTERVAL == 0:
+            reference = Reference(grid, truth.values)
 
 
 class _Histograms:

@@ -1,13 +1,13 @@
 """The header of a payload: everything but the symbols, in as few bytes as that takes.
 
     magic f1 (1) | crc32 (4) | flags (1) | fields | coded symbols
-    flags   bit 0: key, bits 1-2: rate, bits 3-5: lanes, bits 6-7: 0
+    flags   bit 0: key, bits 1-2: rate, bits 3-5: lanes, bit 6: anchor (deltas only), bit 7: 0
     key     spec fingerprint (4) | tables id (4) | number | pts | source width | source height | split
     delta   reference, low 16 bits (2) | number - reference | pts - the reference's pts | split
 
 Numbers are little-endian; those without a size are LEB128 of at most 8 bytes, so below 2**53 in practice and
-exact in JavaScript. The CRC covers all that follows it; a delta's CRC goes on from its key's, so that
-a delta can never be decoded against another key than its own.
+exact in JavaScript. The CRC covers all that follows it; a delta's CRC goes on from its reference's, so that
+a delta can never be decoded against another frame than its own.
 """
 
 from __future__ import annotations
@@ -57,10 +57,14 @@ class KeyHeader:
 
 @dataclass(frozen=True)
 class DeltaHeader:
-    """What a delta says of itself; the rest is its key's. `reference`: low 16 bits of the key's number."""
+    """What a delta says of itself; the rest is its key's.
+
+    `anchor`: the next frames refer to it; `reference`: low 16 bits of the number of the frame it refers to.
+    """
 
     rate: str
     lanes: int
+    anchor: bool
     reference: int
     number_after: int
     pts_after: int
@@ -69,7 +73,7 @@ class DeltaHeader:
     def to_bytes(self) -> bytes:
         """Return the flags and fields."""
         return (
-            bytes((_flags(self, key=False),))
+            bytes((_flags(self, key=False) | self.anchor << 6,))
             + self.reference.to_bytes(2, "little")
             + b"".join(map(_leb, (self.number_after, self.pts_after, self.split)))
         )
@@ -94,10 +98,11 @@ def parse(payload: bytes) -> tuple[KeyHeader | DeltaHeader, bytes]:
         raise Malformed("not a payload of this format and version")
     flags = payload[_CRC_END]
     rate, lanes = RATES[flags >> 1 & 3], LANES[flags >> 3 & 7]
-    if flags >> 6:
+    key, anchor = bool(flags & 1), bool(flags & 64)
+    if flags & 128 or (key and anchor):
         raise Malformed("flags of another version")
     fields = _Fields(payload, _FIELDS)
-    if flags & 1:
+    if key:
         fingerprint, tables = fields.raw(4).hex(), fields.raw(4).hex()
         number, pts = fields.leb(MAX_NUMBER), fields.leb(MAX_NUMBER)
         width, height, split = fields.leb(MAX_SIZE), fields.leb(MAX_SIZE), fields.leb(MAX_NUMBER)
@@ -106,7 +111,7 @@ def parse(payload: bytes) -> tuple[KeyHeader | DeltaHeader, bytes]:
         return KeyHeader(rate, lanes, fingerprint, tables, number, pts, width, height, split), fields.rest()
     reference = int.from_bytes(fields.raw(2), "little")
     number_after, pts_after, split = (fields.leb(MAX_NUMBER) for _ in range(3))
-    return DeltaHeader(rate, lanes, reference, number_after, pts_after, split), fields.rest()
+    return DeltaHeader(rate, lanes, anchor, reference, number_after, pts_after, split), fields.rest()
 
 
 def _flags(header: KeyHeader | DeltaHeader, *, key: bool) -> int:

@@ -1,4 +1,4 @@
-"""Features meet their deadline or do not go out at all, and lost keys are made again."""
+"""Features meet their deadline or do not go out at all, and nothing refers to what was not sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.vectors.make import fitted, synthetic_latents, synthetic_spec
 @dataclass(frozen=True)
 class Coded:
     number: int
-    key: bool
+    anchor: bool
     payload: bytes = b""
     core_ms: float = 0.0
 
@@ -45,12 +45,12 @@ class Step:
 
 
 class Coder:
-    """A coder whose steps the test controls; frames in `keys` become keys without being told."""
+    """A coder whose steps the test controls; frames in `anchors` become anchors without being told."""
 
-    def __init__(self, *keys: int) -> None:
+    def __init__(self, *anchors: int) -> None:
         self.analysing, self.coding = Step(), Step()
         self.forced: list[int] = []
-        self._keys = keys
+        self._anchors = anchors
 
     def analyse(self, frame: Any) -> int:
         self.analysing.run(frame.number)
@@ -61,7 +61,7 @@ class Coder:
         if force_key:
             self.forced.append(frame.number)
         self.coding.run(frame.number)
-        return Coded(frame.number, force_key or frame.number in self._keys)
+        return Coded(frame.number, force_key or frame.number in self._anchors)
 
     def let(self, frames: int = 1) -> None:
         self.analysing.let(frames)
@@ -166,15 +166,17 @@ async def test_a_frame_without_a_chance_is_skipped_before_the_core_runs(
     assert coded == Coded(4, True), "tried again now and then; the skipped frame should have been a key"
 
 
-@pytest.mark.parametrize("number", [1, 2], ids=["a forced key", "a key of the interval"])
-async def test_a_key_that_was_coded_too_late_is_made_again(lane: Lane, coder: Coder, number: int) -> None:
+@pytest.mark.parametrize("number", [1, 2], ids=["a forced key", "an anchor of the interval"])
+async def test_after_an_anchor_that_was_coded_too_late_comes_a_key(
+    lane: Lane, coder: Coder, number: int
+) -> None:
     coder.analysing.let()
     late = lane.submit(number, force_key=number == 1)
     await begun(coder.coding)
     await too_late(late)
     coder.let(3)
     coded = [await lane.submit(after).features() for after in (3, 4)]
-    assert coded == [Coded(3, True), Coded(4, False)], "a delta may never refer to the key nobody has"
+    assert coded == [Coded(3, True), Coded(4, False)], "a delta may never refer to what nobody has"
 
 
 async def test_a_delta_that_was_coded_too_late_costs_nothing_else(lane: Lane, coder: Coder) -> None:
@@ -201,7 +203,7 @@ class RealCoder:
     """Real payloads; the test decides at which step a frame is held until nobody waits for it any more."""
 
     def __init__(self, spec: FeatureSpec, tables: EntropyTables, frames: NDArray[np.int8]) -> None:
-        self._bitstream = BitstreamEncoder(spec, tables, "high", key_interval=4)
+        self._bitstream = BitstreamEncoder(spec, tables, "high", key_interval=9, anchor_interval=2)
         self._frames = frames
         self.held_at, self.held, self.go_on = "", threading.Semaphore(0), threading.Semaphore(0)
 

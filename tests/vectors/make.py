@@ -69,7 +69,7 @@ def synthetic_latents(shape: tuple[int, int, int], frames: int, seed: int) -> ND
 def fitted(spec: FeatureSpec) -> EntropyTables:
     """Return tables fitted to other synthetic latents of the spec's shape."""
     scenes = [synthetic_latents(spec.shape, 12, seed) for seed in (1, 2)]
-    return fit_tables([(rate, spec.quantise(scene, rate)) for scene in scenes for rate in RATES], spec)
+    return fit_tables((spec.quantise(scene, rate) for scene in scenes for rate in RATES), spec)
 
 
 def text(raw: bytes) -> str:
@@ -105,11 +105,11 @@ def bitstream_vectors(shape: tuple[int, int, int], name: str) -> dict[str, Any]:
     """Return a spec with tables, streams that decode, and payloads that must not."""
     spec = synthetic_spec(shape, name)
     tables = fitted(spec)
-    latents = synthetic_latents(shape, 6, 7)
-    latents[5] = 0
+    latents = synthetic_latents(shape, 8, 7)
+    latents[7] = 0
     streams: dict[str, list[bytes]] = {}
     for rate in RATES:
-        encoder = BitstreamEncoder(spec, tables, rate, key_interval=4)
+        encoder = BitstreamEncoder(spec, tables, rate, key_interval=5, anchor_interval=2)
         streams[rate] = [
             encoder.encode(
                 symbols, number=65_534 + index, pts=8_589_934_592 + 3003 * index, source_size=(1920, 1080)
@@ -152,12 +152,12 @@ def hostile(
     spec: FeatureSpec, tables: EntropyTables, streams: dict[str, list[bytes]]
 ) -> dict[str, list[bytes]]:
     """Return named runs of payloads, each for a fresh decoder, the last one not what it should be."""
-    key, delta, second, _, other_key = streams["low"][:5]
+    key, delta, anchor, after_anchor, _, other_key, after_key = streams["low"][:7]
     same_number = BitstreamEncoder(spec, tables, "low").encode(
         np.zeros(spec.shape, np.int8), number=65_534, pts=0, source_size=(1920, 1080)
     )
     other_spec = synthetic_spec(spec.shape, "another core")
-    other_tables = fit_tables([("low", np.zeros((1, *spec.shape), np.int8))], spec)
+    other_tables = fit_tables([np.zeros((1, *spec.shape), np.int8)], spec)
     unknown = {
         "another spec": BitstreamEncoder(other_spec, tables, "low"),
         "other tables": BitstreamEncoder(spec, other_tables, "low"),
@@ -173,16 +173,22 @@ def hostile(
         "one byte too many": [key + b"\0"],
         "a flipped bit": [key[:-3] + bytes((key[-3] ^ 1,)) + key[-2:]],
         "delta first": [delta],
-        "delta of a lost key": [key, streams["low"][5]],
+        "delta of a lost key": [key, after_key],
+        "delta of a lost anchor": [key, after_anchor],
+        "delta of a damaged anchor": [key, anchor[:-1], after_anchor],
+        "delta of the key after an anchor": [key, anchor, delta],
+        "delta of an anchor decodes without the deltas between": [key, anchor, after_anchor],
+        "a damaged anchor leaves the key": [key, anchor[:-1], delta],
         "delta of a key with the same number": [same_number.payload, delta],
         "delta of another rate's key": [streams["default"][0], delta],
         "delta after a damaged key": [key[:-1] + b"\0\0", delta],
-        "delta after damaged bytes still decodes": [key, b"\xf1", second],
+        "delta after damaged bytes still decodes": [key, b"\xf1", anchor],
         "a key replaces the key": [key, other_key, delta],
         "no source width": [seal(body[:9] + body[9:].replace(b"\x80\x0f", b"\x80\0", 1), 0)],
         "number beyond 2**53": [seal(body[:9] + b"\xff" * 7 + b"\x7f" + body[12:], 0)],
         "number that does not end": [seal(body[:9] + b"\xff" * 9 + body[12:], 0)],
         "flags of another version": [seal(bytes((body[0] | 0x80,)) + body[1:], 0)],
+        "a key that says it is an anchor": [seal(bytes((body[0] | 0x40,)) + body[1:], 0)],
     }
     for name, encoder in unknown.items():
         symbols = np.zeros(spec.shape, np.int8)

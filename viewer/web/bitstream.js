@@ -25,14 +25,16 @@ export { EntropyTables } from './entropy_tables.js';
  * @property {number} sourceHeight pixels
  * @property {string} rate
  * @property {boolean} key
- * @property {number | null} reference number of the key frame that a delta refers to
+ * @property {number | null} reference number of the frame that a delta refers to: the anchor before it
  * @property {Int8Array} symbols [C, H, W]
  * @property {string} fingerprint
  *
  * @typedef {{rate: number, lanes: number, split: number, coded: Uint8Array}} Common
  * @typedef {Common & {fingerprint: string, tables: string, number: number, pts: number, sourceWidth: number,
  *   sourceHeight: number}} KeyHeader
- * @typedef {Common & {reference: number, numberAfter: number, ptsAfter: number}} DeltaHeader
+ * @typedef {Common & {anchor: boolean, reference: number, numberAfter: number, ptsAfter: number}} DeltaHeader
+ * @typedef {Known & {key: KeyHeader, number: number, pts: number, checksum: number, reference: Reference}} Anchor
+ *   the frame that deltas refer to: a key, or a delta since then that said so
  */
 
 const MAGIC = 0xf1;
@@ -40,20 +42,20 @@ const CRC_END = 5;
 const MAX_SIZE = 65535;
 const SHORT = 8;
 
-/** Decodes payloads of the specs and tables that it was given; holds the last key frame. */
+/** Decodes payloads of the specs and tables that it was given; holds the last anchor. */
 export class BitstreamDecoder {
   #known;
-  /** @type {(Known & {fields: KeyHeader, checksum: number, reference: Reference}) | null} */
-  #key = null;
+  /** @type {Anchor | null} */
+  #anchor = null;
 
   /** @param {readonly Known[]} known is looked at again for every key frame, so that it may grow */
   constructor(known) {
     this.#known = known;
   }
 
-  /** Forget the key frame, as at the start of another stream. */
+  /** Forget the anchor, as at the start of another stream. */
   reset() {
-    this.#key = null;
+    this.#anchor = null;
   }
 
   /**
@@ -81,8 +83,8 @@ export class BitstreamDecoder {
     const { spec, tables } = known;
     const values = decodeValues(spec, tables, fields, null);
     const grid = gridOf(spec.shape);
-    this.#key = { spec, tables, fields, checksum, reference: new Reference(grid, values) };
     const { number, pts, sourceWidth, sourceHeight } = fields;
+    this.#anchor = { spec, tables, key: fields, number, pts, checksum, reference: new Reference(grid, values) };
     return {
       number, pts, sourceWidth, sourceHeight, rate: RATES[fields.rate], key: true, reference: null,
       symbols: grid.gather(values), fingerprint: spec.fingerprint,
@@ -95,23 +97,24 @@ export class BitstreamDecoder {
    * @returns {FeatureFrame}
    */
   #decodeDelta(payload, fields) {
-    const key = this.#key;
-    if (!key) throw new MissingReference('a delta before any key frame');
-    const first = key.fields;
-    if (fields.reference !== first.number % 0x10000) {
-      throw new MissingReference(`a delta of key ${fields.reference}, the last key is ${first.number}`);
+    const last = this.#anchor;
+    if (!last) throw new MissingReference('a delta before any key frame');
+    if (fields.reference !== last.number % 0x10000) {
+      throw new MissingReference(`a delta of frame ${fields.reference}, the last anchor is ${last.number}`);
     }
-    verified(payload, key.checksum);
-    const number = first.number + fields.numberAfter;
-    const pts = first.pts + fields.ptsAfter;
-    if (fields.rate !== first.rate || Math.max(number, pts) > Number.MAX_SAFE_INTEGER) {
-      throw new Malformed('a delta that does not follow its key');
+    const checksum = verified(payload, last.checksum);
+    const number = last.number + fields.numberAfter;
+    const pts = last.pts + fields.ptsAfter;
+    const { spec, tables, key } = last;
+    if (fields.rate !== key.rate || Math.max(number, pts) > Number.MAX_SAFE_INTEGER) {
+      throw new Malformed('a delta that does not follow its anchor');
     }
-    const values = decodeValues(key.spec, key.tables, fields, key.reference);
+    const values = decodeValues(spec, tables, fields, last.reference);
+    const grid = gridOf(spec.shape);
+    if (fields.anchor) this.#anchor = { ...last, number, pts, checksum, reference: new Reference(grid, values) };
     return {
-      number, pts, sourceWidth: first.sourceWidth, sourceHeight: first.sourceHeight, rate: RATES[fields.rate],
-      key: false, reference: first.number, symbols: gridOf(key.spec.shape).gather(values),
-      fingerprint: key.spec.fingerprint,
+      number, pts, sourceWidth: key.sourceWidth, sourceHeight: key.sourceHeight, rate: RATES[fields.rate],
+      key: false, reference: last.number, symbols: grid.gather(values), fingerprint: spec.fingerprint,
     };
   }
 }
@@ -178,7 +181,8 @@ function decodeValues(spec, tables, fields, reference) {
 function parse(payload) {
   if (payload.length <= CRC_END + 1 || payload[0] !== MAGIC) throw new Malformed('not a payload of this format and version');
   const flags = payload[CRC_END];
-  if (flags >> 6) throw new Malformed('flags of another version');
+  const [isKey, anchor] = [(flags & 1) !== 0, (flags & 64) !== 0];
+  if (flags & 128 || (isKey && anchor)) throw new Malformed('flags of another version');
   const [rate, lanes] = [(flags >> 1) & 3, LANES[(flags >> 3) & 7]];
   let at = CRC_END + 1;
   /** @param {number} count */
@@ -201,7 +205,7 @@ function parse(payload) {
     }
     throw new Malformed('a number out of range');
   };
-  if (flags & 1) {
+  if (isKey) {
     const [fingerprint, tables] = [hex(raw(SHORT / 2)), hex(raw(SHORT / 2))];
     const [number, pts] = [leb(), leb()];
     const [sourceWidth, sourceHeight, split] = [leb(MAX_SIZE), leb(MAX_SIZE), leb()];
@@ -211,7 +215,8 @@ function parse(payload) {
   }
   const [low, high] = raw(2);
   const [numberAfter, ptsAfter, split] = [leb(), leb(), leb()];
-  return { rate, lanes, reference: low | (high << 8), numberAfter, ptsAfter, split, coded: payload.subarray(at) };
+  const reference = low | (high << 8);
+  return { rate, lanes, anchor, reference, numberAfter, ptsAfter, split, coded: payload.subarray(at) };
 }
 
 /**

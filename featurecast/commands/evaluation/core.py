@@ -13,7 +13,16 @@ from typing import Any
 
 from core_network.spec import RATES
 from evaluation.bench.provenance import provenance
-from featurecast.commands.evaluation.core_parts import ASKED_FOR, FROM_CHECKPOINT, PARTS, Measured, Row, Task
+from featurecast.commands.evaluation.core_parts import (
+    ASKED_FOR,
+    FROM_CHECKPOINT,
+    FROM_TABLES,
+    PARTS,
+    THROUGH_HEADS,
+    Measured,
+    Row,
+    Task,
+)
 from featurecast.commands.evaluation.figures import (
     add_checkpoint,
     add_core,
@@ -117,7 +126,7 @@ def _measured(part: str, task: Task) -> Measured:
 
 
 class _Kept:
-    """Measured parts on disk, by what they were measured with: core, tables, heads, float weights and rates.
+    """Measured parts on disk, by what each was measured with: core, float weights, tables, heads, rates.
 
     `generality` and `bits` keep theirs elsewhere, in smaller steps.
     """
@@ -126,8 +135,7 @@ class _Kept:
 
     def __init__(self, cache: Path, task: Task) -> None:
         self._task = task
-        with_what = [task.core.spec.fingerprint, _digest(task.core.tables_path), *_heads()]
-        self._folder = cache / hashlib.sha256(" ".join(with_what).encode()).hexdigest()[:12]
+        self._folder = cache / task.core.spec.fingerprint[:12]
 
     def get(self, part: str) -> Measured | None:
         """Return a part's rows, None when they are to be measured."""
@@ -151,17 +159,21 @@ class _Kept:
         # A gallery is drawn while the accuracy is measured.
         if part in self._ELSEWHERE or (part == "accuracy" and self._task.gallery):
             return None
-        name = part
+        with_what = []
         if part in FROM_CHECKPOINT:
-            assert self._task.checkpoint is not None  # it was asked for before
-            name = f"{part}-{_digest(self._task.checkpoint)}"
+            with_what.append(_digest(self._task.weights.read_bytes()))
+        if part in FROM_TABLES:
+            tables = (self._task.core.tables_path(rate).read_bytes() for rate in RATES)
+            with_what.append(_digest(b"".join(tables)))
+        if part in THROUGH_HEADS:
+            with_what.append(_digest(" ".join(_heads()).encode()))
         if part == "accuracy":
-            name = "-".join((part, *self._task.rates))
-        return self._folder / f"{name}.json"
+            with_what += self._task.rates
+        return self._folder / f"{'-'.join((part, *with_what))}.json"
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _heads() -> list[str]:

@@ -25,10 +25,23 @@ from evaluation.gallery import write_gallery
 from evaluation.metrics.bootstrap import Interval
 from evaluation.metrics.paired import ap50_difference, f1_difference
 
-__all__ = ["ASKED_FOR", "FROM_CHECKPOINT", "PARTS", "Measured", "Row", "Task"]
+__all__ = [
+    "ASKED_FOR",
+    "FROM_CHECKPOINT",
+    "FROM_TABLES",
+    "PARTS",
+    "THROUGH_HEADS",
+    "Measured",
+    "Row",
+    "Task",
+]
 
 FROM_CHECKPOINT = ("loss", "int8", "larger", "generality")
 """Parts that need the core's float weights."""
+THROUGH_HEADS = ("accuracy", "clips", "int8", "teacher", "propagation")
+"""Parts that change with the shipped heads; symbols arrive as they were sent, whatever the tables."""
+FROM_TABLES = ("rates",)
+"""Parts that change with the entropy tables."""
 _COSTS_AT_MOST = {"default": 1.5, "low": 3.5, "lossless": 0.5}
 """Points of accuracy."""
 

@@ -27,7 +27,7 @@ FRAMES = st.lists(
     hnp.arrays(np.int8, SHAPE, elements=st.integers(-15, 15), fill=st.just(0))
     | st.just(np.zeros(SHAPE, np.int8)),
     min_size=1,
-    max_size=5,
+    max_size=8,
 )
 
 
@@ -39,11 +39,16 @@ def encoded(encoder: BitstreamEncoder, frames: list[NDArray[np.int8]], first: in
 
 
 @settings(max_examples=120, deadline=None)
-@given(frames=FRAMES, rate=st.sampled_from(RATES), interval=st.integers(1, 4))
+@given(frames=FRAMES, rate=st.sampled_from(RATES), interval=st.integers(1, 7), anchors=st.integers(1, 3))
 def test_any_symbols_come_back(
-    frames: list[NDArray[np.int8]], rate: str, interval: int, spec: FeatureSpec, tables: EntropyTables
+    frames: list[NDArray[np.int8]],
+    rate: str,
+    interval: int,
+    anchors: int,
+    spec: FeatureSpec,
+    tables: EntropyTables,
 ) -> None:
-    encoder = BitstreamEncoder(spec, tables, rate, key_interval=interval)
+    encoder = BitstreamEncoder(spec, tables, rate, interval, anchors)
     decoder = BitstreamDecoder([(spec, tables)])
     for number, symbols in enumerate(frames):
         coded = encoder.encode(symbols, number=number, pts=number * 3000, source_size=(640, 360))
@@ -53,7 +58,9 @@ def test_any_symbols_come_back(
         assert (frame.number, frame.pts, frame.rate) == (number, number * 3000, rate)
         assert (frame.source_width, frame.source_height) == (640, 360)
         assert frame.key == coded.key == (number % interval == 0)
-        assert frame.reference == (None if frame.key else number - number % interval)
+        after_key = number % interval
+        assert coded.anchor == (after_key % anchors == 0)
+        assert frame.reference == (None if frame.key else number - 1 - (after_key - 1) % anchors)
         assert frame.fingerprint == spec.fingerprint
 
 
@@ -93,7 +100,7 @@ def test_tables_fitted_to_the_features_beat_others(
 ) -> None:
     frames = list(full_spec.quantise(synthetic_latents(full_spec.shape, 6, 9), "default"))
     noise = np.random.default_rng(0).integers(-15, 16, (1, *full_spec.shape)).astype(np.int8)
-    foreign = fit_tables([("default", noise)], full_spec)
+    foreign = fit_tables([noise], full_spec)
     own = sum(map(len, encoded(BitstreamEncoder(full_spec, full_tables, "default"), frames)))
     assert own < 0.6 * sum(map(len, encoded(BitstreamEncoder(full_spec, foreign, "default"), frames)))
 
@@ -117,29 +124,49 @@ def test_what_makes_a_key(spec: FeatureSpec, tables: EntropyTables) -> None:
 
 def test_without_its_key_a_delta_waits(spec: FeatureSpec, tables: EntropyTables) -> None:
     frames = list(spec.quantise(synthetic_latents(SHAPE, 12, 4), "high"))
-    payloads = encoded(BitstreamEncoder(spec, tables, "high", key_interval=5), frames)
+    encoder = BitstreamEncoder(spec, tables, "high", key_interval=10, anchor_interval=3)
+    payloads = encoded(encoder, frames)
     decoder = BitstreamDecoder([(spec, tables)])
     with pytest.raises(MissingReference):
         decoder.decode(payloads[1])
     decoder.decode(payloads[0])
-    for lost in (6, 7, 8):
+    assert np.array_equal(decoder.decode(payloads[2]).symbols, frames[2]), "deltas do not need one another"
+    assert np.array_equal(decoder.decode(payloads[3]).symbols, frames[3])
+    with pytest.raises(MissingReference):
+        decoder.decode(payloads[1])
+    for lost in (7, 8, 9):  # anchor 6 is lost, and 9 refers to it
         with pytest.raises(MissingReference):
             decoder.decode(payloads[lost])
-    assert np.array_equal(decoder.decode(payloads[4]).symbols, frames[4]), "deltas do not need one another"
-    assert np.array_equal(decoder.decode(payloads[10]).symbols, frames[10])
+    assert np.array_equal(decoder.decode(payloads[5]).symbols, frames[5]), "an error leaves the anchor"
+    assert np.array_equal(decoder.decode(payloads[10]).symbols, frames[10]), "a key begins anew"
     decoder.reset()
     with pytest.raises(MissingReference):
         decoder.decode(payloads[11])
 
 
-def test_a_key_with_the_same_number_is_not_mistaken(spec: FeatureSpec, tables: EntropyTables) -> None:
-    before, after = (list(spec.quantise(synthetic_latents(SHAPE, 2, seed), "high")) for seed in (1, 2))
-    old = encoded(BitstreamEncoder(spec, tables, "high"), before)
-    new = encoded(BitstreamEncoder(spec, tables, "high"), after)
+def test_frames_may_be_left_out_before_they_are_coded(spec: FeatureSpec, tables: EntropyTables) -> None:
+    frames = spec.quantise(synthetic_latents(SHAPE, 12, 4), "high")
+    encoder = BitstreamEncoder(spec, tables, "high", key_interval=12, anchor_interval=3)
+    decoder, references, anchors = BitstreamDecoder([(spec, tables)]), {}, []
+    for number in (0, 1, 4, 5, 6, 8, 11):
+        coded = encoder.encode(frames[number], number=number, pts=3000 * number, source_size=(64, 48))
+        frame = decoder.decode(coded.payload)
+        assert np.array_equal(frame.symbols, frames[number])
+        references[number] = frame.reference
+        anchors += [number] * coded.anchor
+    assert anchors == [0, 4, 8, 11]
+    assert references == {0: None, 1: 0, 4: 0, 5: 4, 6: 4, 8: 4, 11: 8}
+
+
+def test_a_reference_with_the_same_number_is_not_mistaken(spec: FeatureSpec, tables: EntropyTables) -> None:
+    before, after = (list(spec.quantise(synthetic_latents(SHAPE, 3, seed), "high")) for seed in (1, 2))
+    old = encoded(BitstreamEncoder(spec, tables, "high", anchor_interval=1), before)
+    new = encoded(BitstreamEncoder(spec, tables, "high", anchor_interval=1), after)
     decoder = BitstreamDecoder([(spec, tables)])
-    decoder.decode(old[0])
-    with pytest.raises(Malformed):
-        decoder.decode(new[1])
+    for number in (0, 1):
+        decoder.decode(old[number])
+        with pytest.raises(Malformed):
+            decoder.decode(new[number + 1])
 
 
 def test_unknown_spec_and_tables_are_named(spec: FeatureSpec, tables: EntropyTables) -> None:
@@ -147,7 +174,7 @@ def test_unknown_spec_and_tables_are_named(spec: FeatureSpec, tables: EntropyTab
     with pytest.raises(UnknownSpec) as unknown_spec:
         BitstreamDecoder([]).decode(payload)
     assert spec.fingerprint.startswith(unknown_spec.value.fingerprint)
-    other = fit_tables([("default", np.zeros((1, *SHAPE), np.int8))], spec)
+    other = fit_tables([np.zeros((1, *SHAPE), np.int8)], spec)
     with pytest.raises(UnknownTables) as unknown_tables:
         BitstreamDecoder([(spec, other)]).decode(payload)
     assert unknown_tables.value.tables == tables.id
@@ -179,3 +206,5 @@ def test_tables_of_other_features_are_refused(tables: EntropyTables) -> None:
         BitstreamEncoder(synthetic_spec((6, 256, 256), "six"), tables, "low")
     with pytest.raises(ValueError, match="expected one of lossless"):
         BitstreamEncoder(synthetic_spec(SHAPE, "six"), tables, "best")
+    with pytest.raises(ValueError, match="at least 1 frame, got 4 and 0"):
+        BitstreamEncoder(synthetic_spec(SHAPE, "six"), tables, "low", key_interval=4, anchor_interval=0)

@@ -21,7 +21,7 @@ Stream = tuple[list[NDArray[np.int8]], list[bytes]]
 @pytest.fixture(scope="module")
 def stream(spec: FeatureSpec, tables: EntropyTables) -> Stream:
     frames = list(spec.quantise(synthetic_latents(spec.shape, 3, 4), "high"))
-    encoder = BitstreamEncoder(spec, tables, "high")
+    encoder = BitstreamEncoder(spec, tables, "high", anchor_interval=2)
     return frames, [
         encoder.encode(symbols, number=i, pts=3003 * i, source_size=(1280, 720)).payload
         for i, symbols in enumerate(frames)

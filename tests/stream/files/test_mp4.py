@@ -131,7 +131,7 @@ def test_the_report_adds_up(clip: Path, folder: Path, core: Core) -> None:
     assert all(value > 0 for value in document["ms"].values())
     sizes = document["feature_bytes"]
     assert sizes["p50"] <= sizes["p95"] <= sizes["max"]
-    assert sizes["mean"] == pytest.approx((3 * sizes["key_mean"] + 22 * sizes["delta_mean"]) / 25, abs=0.2)
+    assert sizes["mean"] == pytest.approx((2 * sizes["key_mean"] + 23 * sizes["delta_mean"]) / 25, abs=0.2)
     with av.open(str(folder / "again.mp4")) as container:
         total = sum(packet.size for packet in container.demux(video=0))
     # An MP4 has a length where Annex B has a start code: the same four bytes per unit, three for some.

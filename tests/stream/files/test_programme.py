@@ -45,7 +45,7 @@ def test_payloads_hold_what_the_core_saw(
     core: Core, frames: list[SourceFrame], coded: list[CodedFrame]
 ) -> None:
     encoder = Encoder(core)
-    decoder = BitstreamDecoder([(core.spec, EntropyTables.from_bytes(core.tables_path.read_bytes()))])
+    decoder = BitstreamDecoder([(core.spec, EntropyTables.from_bytes(core.tables_path("high").read_bytes()))])
     for frame, result in zip(frames[:12], coded, strict=False):
         payload = extract(result.access_unit)
         assert payload is not None

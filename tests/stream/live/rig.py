@@ -58,7 +58,7 @@ def numbered_source(frames: int | None = None, failure: Exception | None = None)
 @dataclass(frozen=True)
 class NumberPayload:
     payload: bytes
-    key: bool
+    anchor: bool
     core_ms: float = 1.0
 
 
