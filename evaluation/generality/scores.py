@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core_network.spec import FeatureSpec
+
 __all__ = ["CACHE", "WANTED", "KeptScores", "Lengths", "kept_lengths"]
 
 CACHE = Path("runs/generality")
@@ -25,11 +27,11 @@ class Lengths:
 
 
 class KeptScores:
-    """Scores by task, view and seed, of one core's checkpoint and one length of training."""
+    """Scores by task, view and seed, of one core with its checkpoint and one length of training."""
 
-    def __init__(self, cache: Path, checkpoint: Path, lengths: Lengths) -> None:
+    def __init__(self, cache: Path, spec: FeatureSpec, checkpoint: Path, lengths: Lengths) -> None:
         """Read what is there already."""
-        name = f"{_weights(checkpoint)}-{lengths.steps}-{lengths.ceiling_steps}"
+        name = f"{_core(spec, checkpoint)}-{lengths.steps}-{lengths.ceiling_steps}"
         self._path = cache / name / "scores.json"
         self._scores: dict[str, float] = {}
         if self._path.is_file():
@@ -63,14 +65,15 @@ class KeptScores:
         return {view: [self._scores[f"{task}/{view}/{seed}"] for seed in seeds] for view in views}
 
 
-def kept_lengths(cache: Path, checkpoint: Path) -> list[Lengths]:
-    """Return the lengths for which a checkpoint has scores, longest first."""
+def kept_lengths(cache: Path, spec: FeatureSpec, checkpoint: Path) -> list[Lengths]:
+    """Return the lengths for which a core has scores, longest first."""
     found = []
-    for path in cache.glob(f"{_weights(checkpoint)}-*-*/scores.json"):
-        steps, ceiling = path.parent.name.split("-")[1:]
+    for path in cache.glob(f"{_core(spec, checkpoint)}-*-*/scores.json"):
+        steps, ceiling = path.parent.name.split("-")[2:]
         found.append(Lengths(int(steps), int(ceiling)))
     return sorted(found, reverse=True)
 
 
-def _weights(checkpoint: Path) -> str:
-    return hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:12]
+def _core(spec: FeatureSpec, checkpoint: Path) -> str:
+    """Name a core: what is decoded depends on its spec, what is trained on and from on its float weights."""
+    return f"{spec.fingerprint[:12]}-{hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:12]}"

@@ -291,8 +291,8 @@ def _generality(task: Task, tick: Tick) -> Measured:
     missing = "`featurecast evaluate generality` has not run for this core"
     rows = []
     views = (*FLOORS, "default", CEILING)
-    for lengths in kept_lengths(CACHE, task.weights)[:1]:
-        kept = KeptScores(CACHE, task.weights, lengths)
+    for lengths in kept_lengths(CACHE, task.core.spec, task.weights)[:1]:
+        kept = KeptScores(CACHE, task.core.spec, task.weights, lengths)
         for name in kept.tasks():
             seeds = kept.seeds(name, views)
             if seeds < 2:

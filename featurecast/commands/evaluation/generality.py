@@ -68,7 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
     with Progress("pictures encoded") as progress:
         for done in protocol.encode():
             progress.show(done)
-    known = KeptScores(arguments.cache, checkpoint, Lengths(arguments.steps, arguments.ceiling_steps))
+    known = KeptScores(
+        arguments.cache, core.spec, checkpoint, Lengths(arguments.steps, arguments.ceiling_steps)
+    )
     conditions = protocol.conditions(rates, arguments.seeds)
     with Progress("heads trained", len(conditions)) as progress, refuse():
         for done, condition in enumerate(conditions):

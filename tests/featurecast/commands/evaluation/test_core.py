@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core_network.catalogue import default_core
+from core_network.catalogue import Core, default_core
 from core_network.spec import RATES
 from evaluation.bench.figure import Figure
 from evaluation.metrics.bootstrap import Interval
@@ -87,17 +87,28 @@ def test_parts_become_one_table_and_are_measured_once(
     assert document["rates"] == document["cost"] == 1
 
 
-def test_other_heads_are_measured_anew(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_is_measured_anew_when_what_it_depends_on_changes(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     measured: list[str] = []
-    monkeypatch.setattr(
-        command, "PARTS", {"rates": lambda *_: measured.append("") or Measured([row("a", 1.0)])}
-    )
+
+    def part(name: str) -> Any:
+        return lambda *_: measured.append(name) or Measured([row(name, 1.0)])
+
+    monkeypatch.setattr(command, "PARTS", {name: part(name) for name in ("clips", "rates", "cost")})
     arguments = ["evaluate", "core", "--data", str(data), "--cache", str(data / "kept")]
     assert main(arguments) == main(arguments) == 0
-    assert len(measured) == 1
+    assert measured == ["clips", "rates", "cost"]
+    measured.clear()
     monkeypatch.setattr(command, "_heads", lambda: ["another"])
     assert main(arguments) == 0
-    assert len(measured) == 2
+    assert measured == ["clips"]
+    measured.clear()
+    tables = data / "tables"
+    tables.write_bytes(b"another")
+    monkeypatch.setattr(Core, "tables_path", lambda *_: tables)
+    assert main(arguments) == 0
+    assert measured == ["rates"]
 
 
 def test_clips_have_rows_and_the_worst_comes_first() -> None:
@@ -131,7 +142,7 @@ def test_generality_is_what_its_own_command_found(data: Path, monkeypatch: pytes
     (missing,) = core_parts._generality(task(data, checkpoint), lambda: None).rows
     assert "evaluate generality" in missing.figure.title and math.isnan(missing.figure.value)
     for lengths, ceiling in ((scores.Lengths(10, 5), 0.5), (scores.Lengths(300, 150), 0.9)):
-        kept = scores.KeptScores(scores.CACHE, checkpoint, lengths)
+        kept = scores.KeptScores(scores.CACHE, default_core().spec, checkpoint, lengths)
         for seed in range(2):
             for view, score in {
                 "RGB/8": 0.3,
