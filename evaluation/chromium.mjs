@@ -20,19 +20,34 @@ let page;
 /** What the page complained about, uncaught errors included. @type {string[]} */
 let complaints = [];
 
+/**
+ * @param {import('playwright-core').BrowserContext} context
+ * @param {string} url
+ * @param {string} before script that runs before the page's own
+ */
+async function visit(context, url, before) {
+  complaints = [];
+  page = await context.newPage();
+  page.on('pageerror', (error) => complaints.push(error.stack ?? error.message));
+  if (before) await page.addInitScript(before);
+  await page.goto(url);
+}
+
 /** @type {Record<string, (values: any) => Promise<unknown>>} */
 const commands = {
   /** A fresh page, with nothing kept from the one before. */
   async open({ url, before = '', width = 1280, height = 800, ratio = 1, touch = false }) {
     await page?.context().close();
-    complaints = [];
     const context = await browser.newContext({
       viewport: { width, height }, deviceScaleFactor: ratio, hasTouch: touch, isMobile: touch, reducedMotion: 'reduce',
     });
-    page = await context.newPage();
-    page.on('pageerror', (error) => complaints.push(error.stack ?? error.message));
-    if (before) await page.addInitScript(before);
-    await page.goto(url);
+    await visit(context, url, before);
+  },
+  /** The page that was open is closed, and opened once more with what the browser kept of it. */
+  async again({ url, before = '' }) {
+    const context = page.context();
+    await page.close();
+    await visit(context, url, before);
   },
   evaluate: ({ script }) => page.evaluate(script),
   until: ({ condition, seconds }) => page.waitForFunction(condition, undefined, { timeout: seconds * 1000, polling: 50 }).then(() => null),

@@ -43,6 +43,7 @@ _TYPES = {
 """Set by us: the machine's own table may lack them, and browsers refuse modules and WASM of another type."""
 
 _HEAD_FILES = ("head.json", "head.onnx")
+_NAMING_DIGITS = 12
 
 
 class HeadCatalogue(Protocol):
@@ -175,11 +176,14 @@ def _add_documents(app: FastAPI, heads: HeadCatalogue, specs: Mapping[str, dict[
         return answer
 
     @app.get("/heads/{name}/{file}")
-    def head_file(name: str, file: str) -> FileResponse:
+    def head_file(name: str, file: str, v: str = "") -> FileResponse:
         path = heads.file(name, file) if file in _HEAD_FILES else None
         if path is None or not path.is_file():
             raise HTTPException(404, f"no head {name!r} with a file {file!r}; see /heads")
-        return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})
+        # Under an address that names the content (the first digits of its sha256), it will never be another.
+        named = len(v) >= _NAMING_DIGITS and hashlib.sha256(path.read_bytes()).hexdigest().startswith(v)
+        caching = "public, max-age=31536000, immutable" if named else "no-cache"
+        return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": caching})
 
     @app.get("/spec/{fingerprint}")
     def spec(fingerprint: str) -> JSONResponse:

@@ -33,6 +33,8 @@ _SETTLED = 100
 _ASIDE = 300
 _JOINS = 20
 _OVERLAYS = 5
+_LOOKING_S = 6.0
+"""A viewer looks at the match for so long before picking a head."""
 _HEAD_FRAMES = 120
 _CALM_FPS = 8.0
 """Heads are timed at this rate: the encoder then leaves a core to the viewer, as on a machine of its own."""
@@ -73,12 +75,18 @@ def measure(root: Path | None) -> list[Figure]:
         with _server(clip, 0.0, _FPS) as url:
             when = "without loss"
             figures += _pairing(*_watched(browser, url, heads, when), when, "", 0.99)
-            figures += _joins(browser, url, heads)
+            figures += [
+                _delay(browser, when, ""),
+                *_joins(browser, url),
+                *_overlays(browser, url, heads),
+                _pick(browser, url, heads),
+            ]
         with _server(clip, 0.0, _CALM_FPS) as url:
             figures += _head_times(browser, url, heads)
         with _server(clip, 0.01, _FPS) as url:
             when = "at 1 % packet loss"
             figures += _pairing(*_watched(browser, url, heads, when), when, "_lossy", 0.9)
+            figures.append(_delay(browser, when, "_lossy"))
         with _server(large, 0.0) as url:
             when = "720p football at 30 fps"
             figures += _aside(_watched(browser, url, heads, when, _ASIDE)[0], when, "_large")
@@ -202,17 +210,23 @@ def _head_times(browser: Chromium, url: str, heads: Sequence[str]) -> list[Figur
     ]
 
 
-def _joins(browser: Chromium, url: str, heads: Sequence[str]) -> list[Figure]:
-    joins, overlays = [], []
+def _delay(browser: Chromium, when: str, suffix: str) -> Figure:
+    """Return how long the page that is open lets frames wait, so that heads are in time."""
+    return Figure(
+        f"delay_ms{suffix}",
+        f"frame's arrival to the screen, {when}, median",
+        browser.stats()["delay_ms"],
+        "ms",
+    )
+
+
+def _joins(browser: Chromium, url: str) -> list[Figure]:
+    joins = []
     for count in range(_JOINS):
         _open(browser, url, ())  # as the page opens for everybody: heads are off until they are chosen
         browser.until("document.querySelector('[data-stat=join_ms]').textContent > 0", 30)
         joins.append(browser.stats()["join_ms"])
         _say(f"join {count + 1} of {_JOINS}: {joins[-1]:.0f} ms")
-    for _ in range(_OVERLAYS):
-        _open(browser, url, heads)
-        browser.until("document.querySelector('[data-stat=first_overlay_ms]').textContent > 0", 30)
-        overlays.append(browser.stats()["first_overlay_ms"])
     return [
         Figure(
             "join_ms",
@@ -222,13 +236,52 @@ def _joins(browser: Chromium, url: str, heads: Sequence[str]) -> list[Figure]:
             at_most=700,
         ),
         Figure("join_median_ms", "join, median", statistics.median(joins), "ms"),
-        Figure(
-            "first_overlay_ms",
-            f"offer to first overlay, median of {_OVERLAYS}",
-            statistics.median(overlays),
-            "ms",
-        ),
     ]
+
+
+def _overlays(browser: Chromium, url: str, heads: Sequence[str]) -> list[Figure]:
+    """Open the page with heads in its address, with nothing kept and then once more with what was kept."""
+    first, again = [], []
+    for count in range(_OVERLAYS):
+        _open(browser, url, heads)
+        first.append(_first_overlay_ms(browser))
+        # What a runtime has compiled is kept once it has run for a moment.
+        time.sleep(_STEP_S)
+        browser.send("again", url=f"{url}/?heads={','.join(heads)}", before=RECORDER)
+        again.append(_first_overlay_ms(browser))
+        _say(f"first overlay {count + 1} of {_OVERLAYS}: {first[-1]:.0f} ms, again {again[-1]:.0f} ms")
+    name = f"median of {_OVERLAYS}"
+    return [
+        Figure("first_overlay_ms", f"offer to first overlay, {name}", statistics.median(first), "ms"),
+        Figure("again_overlay_ms", f"the same on a second visit, {name}", statistics.median(again), "ms"),
+    ]
+
+
+def _first_overlay_ms(browser: Chromium) -> float:
+    browser.until("document.querySelector('[data-stat=first_overlay_ms]').textContent > 0", 60)
+    return browser.stats()["first_overlay_ms"]
+
+
+def _pick(browser: Chromium, url: str, heads: Sequence[str]) -> Figure:
+    """Open the page as everybody does, look at it, then turn all heads on."""
+    picks = []
+    for count in range(_OVERLAYS):
+        _open(browser, url, ())
+        time.sleep(_LOOKING_S)
+        begun = browser.evaluate(_PICK)
+        every = f"({{ at, results }}) => at > {begun} && results.length === {len(heads)}"
+        browser.until(f"window.recorded.some({every})", 60)
+        picks.append(browser.evaluate(f"window.recorded.find({every}).at") - begun)
+        _say(f"pick {count + 1} of {_OVERLAYS}: {picks[-1]:.0f} ms")
+    name = f"heads turned on {_LOOKING_S:.0f} s after the page was opened: click to overlay of all"
+    return Figure("pick_overlay_ms", f"{name}, median of {_OVERLAYS}", statistics.median(picks), "ms")
+
+
+_PICK = """(() => {
+  const begun = performance.now();
+  for (const control of document.querySelectorAll('[data-head]')) control.click();
+  return begun;
+})()"""
 
 
 def percentile_95(values: Sequence[float]) -> float:

@@ -16,10 +16,12 @@ export class ConnectionError extends Error {
   /**
    * @param {string} message
    * @param {number} [retryMs] when to try again
+   * @param {'reconnecting' | 'off'} [state] off when the next attempt will most likely end in the same way
    */
-  constructor(message, retryMs = RETRY_MS) {
+  constructor(message, retryMs = RETRY_MS, state = 'reconnecting') {
     super(message);
     this.retryMs = Math.min(Math.max(retryMs, RETRY_MS), LONGEST_RETRY_MS);
+    this.state = state;
   }
 }
 
@@ -65,7 +67,7 @@ export function h264Only(codecs) {
  * @property {(receiver: RTCRtpReceiver, session: number) => void} onReceiver before any frame of a session arrives
  * @property {() => void} onAnswer the server has taken the session
  * @property {(stream: MediaStream, session: number) => void} onStream
- * @property {(state: 'connecting' | 'live' | 'reconnecting', reason: string) => void} onState
+ * @property {(state: 'connecting' | 'live' | 'reconnecting' | 'off', reason: string) => void} onState
  */
 
 /** Holds at most one session at a time, from `start` to `stop`. */
@@ -136,7 +138,7 @@ export class Connection {
       }
       this.#close();
       if (!this.#running) return;
-      this.hooks.onState('reconnecting', ended.message);
+      this.hooks.onState(ended.state, ended.message);
       await new Promise((resolve) => setTimeout(resolve, ended.retryMs));
     }
   }
@@ -150,7 +152,7 @@ export class Connection {
     this.#posted = 0;
     const transceiver = peer.addTransceiver('video', { direction: 'recvonly' });
     const codecs = h264Only(RTCRtpReceiver.getCapabilities('video')?.codecs ?? []);
-    if (!codecs.length) throw new ConnectionError('This browser does not play H.264', LONGEST_RETRY_MS);
+    if (!codecs.length) throw new ConnectionError('This browser does not play H.264, which the broadcast is in', LONGEST_RETRY_MS, 'off');
     transceiver.setCodecPreferences(/** @type {RTCRtpCodec[]} */ (codecs));
     this.hooks.onReceiver(transceiver.receiver, session);
     peer.ontrack = ({ track }) => this.hooks.onStream(new MediaStream([track]), session);

@@ -6,16 +6,18 @@
 import { BitstreamDecoder, dequantise, knownFrom } from './bitstream.js';
 import { extract } from './carriage.js';
 import { carriedSize } from './carried_size.js';
+import { pageTime } from './delay.js';
 
 /** @import {Known, SpecAnswer} from './bitstream.js' */
 
 /**
- * @typedef {import('./types.js').FrameLabel & {session: number, rtpTimestamp: number, features: Float32Array}} DecodedFrame
+ * @typedef {import('./types.js').FrameLabel & {session: number, rtpTimestamp: number, arrived: number, features: Float32Array}} DecodedFrame
  *
  * @typedef {object} FrameReport one encoded frame that arrived
  * @property {'frame'} kind
  * @property {number} session
  * @property {number} rtpTimestamp
+ * @property {number} arrived in the page's time, see `pageTime`
  * @property {number} bytes of features as carried; 0 without
  * @property {import('./types.js').FrameLabel | null} label of its features; null without, or when they did not decode
  * @property {string | null} problem the decoder's word for why they did not
@@ -76,21 +78,23 @@ async function watch({ readable, writable, options }) {
     if (done) return;
     // Older browsers know the RTP timestamp by this name only.
     const rtpTimestamp = frame.getMetadata().rtpTimestamp ?? frame.timestamp;
+    const arrived = pageTime();
     const payload = extract(new Uint8Array(frame.data));
     // Writing takes the frame's bytes away; `extract` has copied the payload out.
     writer.write(frame);
-    decode(options.session, rtpTimestamp, payload);
+    decode(options.session, rtpTimestamp, arrived, payload);
   }
 }
 
 /**
  * @param {number} session
  * @param {number} rtpTimestamp
+ * @param {number} arrived
  * @param {Uint8Array | null} payload
  */
-function decode(session, rtpTimestamp, payload) {
+function decode(session, rtpTimestamp, arrived, payload) {
   if (!payload) {
-    scope.postMessage({ kind: 'frame', session, rtpTimestamp, bytes: 0, label: null, problem: null });
+    scope.postMessage({ kind: 'frame', session, rtpTimestamp, arrived, bytes: 0, label: null, problem: null });
     return;
   }
   const bytes = carriedSize(payload);
@@ -99,15 +103,15 @@ function decode(session, rtpTimestamp, payload) {
     features = decoder.decode(payload);
   } catch (error) {
     const problem = /** @type {{code?: string}} */ (error).code ?? String(error);
-    scope.postMessage({ kind: 'frame', session, rtpTimestamp, bytes, label: null, problem });
+    scope.postMessage({ kind: 'frame', session, rtpTimestamp, arrived, bytes, label: null, problem });
     return;
   }
   const { number, pts, sourceWidth, sourceHeight, fingerprint } = features;
   const label = { number, pts, sourceWidth, sourceHeight };
-  scope.postMessage({ kind: 'frame', session, rtpTimestamp, bytes, label, problem: null });
+  scope.postMessage({ kind: 'frame', session, rtpTimestamp, arrived, bytes, label, problem: null });
   const spec = known.find((entry) => entry.spec.fingerprint === fingerprint)?.spec;
   if (!heads.size || !spec) return;
-  const frame = { ...label, session, rtpTimestamp, features: dequantise(spec, features) };
+  const frame = { ...label, session, rtpTimestamp, arrived, features: dequantise(spec, features) };
   // Every head gets its own; the last of them the original.
   let left = heads.size;
   for (const port of heads.values()) {

@@ -1,6 +1,6 @@
 /** The figures of the diagnostics panel: what they count, and nothing of how they are shown. */
 
-/** A head's time is the median of this many frames. */
+/** A time is the median of this many frames. */
 const WINDOW = 100;
 
 /**
@@ -35,15 +35,25 @@ export class Figures {
   /** Milliseconds from the offer's POST to the first overlay; 0 before. */
   firstOverlayMs = 0;
 
+  /** @type {number[]} */
+  #delays = [];
   #featureBytes = 0;
   #featureFrames = 0;
   /** @type {Map<string, number[]>} */
   #headTimes = new Map();
+  /** @type {Map<string, boolean[]>} */
+  #inTime = new Map();
 
   /** @param {number} bytes */
   countFeatures(bytes) {
     this.#featureBytes += bytes;
     this.#featureFrames += 1;
+  }
+
+  /** @param {number} ms from a frame's arrival to the screen */
+  countDelay(ms) {
+    this.#delays.push(ms);
+    if (this.#delays.length > WINDOW) this.#delays.shift();
   }
 
   /**
@@ -57,9 +67,27 @@ export class Figures {
     this.#headTimes.set(head, times);
   }
 
+  /**
+   * @param {string} head that should have had a result for the frame on the screen
+   * @param {boolean} there whether it had
+   */
+  countInTime(head, there) {
+    const frames = this.#inTime.get(head) ?? [];
+    frames.push(there);
+    if (frames.length > WINDOW) frames.shift();
+    this.#inTime.set(head, frames);
+  }
+
   /** Other heads run from now on. */
-  forgetHeadTimes() {
+  forgetHeads() {
     this.#headTimes.clear();
+    this.#inTime.clear();
+  }
+
+  /** Share of the last frames for which each head's result was there in time; not before there were enough. @returns {Map<string, number>} */
+  get inTimeOfHeads() {
+    const enough = [...this.#inTime].filter(([, frames]) => frames.length === WINDOW);
+    return new Map(enough.map(([head, frames]) => [head, frames.filter(Boolean).length / WINDOW]));
   }
 
   get featureBytesMean() {
@@ -91,6 +119,7 @@ export class Figures {
       features_refused: String(this.featuresRefused),
       feature_bytes_mean: this.featureBytesMean.toFixed(0),
       head_ms: this.headMs.toFixed(1),
+      delay_ms: median(this.#delays).toFixed(0),
       join_ms: this.joinMs.toFixed(0),
       first_overlay_ms: this.firstOverlayMs.toFixed(0),
     };

@@ -12,7 +12,7 @@ const WAITING_FRAMES = 30;
  * is there are left out; when all would be, the newest wins.
  */
 export class FrameQueue {
-  /** Oldest first. @type {{frame: DecodedFrame, arrived: number}[]} */
+  /** Oldest first. @type {DecodedFrame[]} */
   #frames = [];
   /** By frame: needed head -> its outputs. @type {Map<string, Record<string, Tables>>} */
   #needed = new Map();
@@ -22,12 +22,9 @@ export class FrameQueue {
     this.heads = heads;
   }
 
-  /**
-   * @param {DecodedFrame} frame
-   * @param {number} now in milliseconds
-   */
-  addFrame(frame, now) {
-    this.#frames.push({ frame, arrived: now });
+  /** @param {DecodedFrame} frame */
+  addFrame(frame) {
+    this.#frames.push(frame);
     if (this.#frames.length > WAITING_FRAMES) this.#frames.shift();
   }
 
@@ -49,17 +46,16 @@ export class FrameQueue {
    * The oldest frame that can be run now and arrived no more than `patience` milliseconds ago, else the newest that can
    * be run; those before it are forgotten. Null when there is none.
    *
-   * @param {number} now
+   * @param {number} now in milliseconds, as is the frames' arrival
    * @param {number} patience
    * @returns {{frame: DecodedFrame, needed: Record<string, Tables>} | null}
    */
   take(now, patience) {
-    const ready = this.#frames.filter(({ frame }) => this.heads.every((head) => Object.hasOwn(this.#neededOf(frame), head)));
-    const next = ready.find(({ arrived }) => now - arrived <= patience) ?? ready.at(-1);
-    if (!next) return null;
-    const { frame } = next;
+    const ready = this.#frames.filter((frame) => this.heads.every((head) => Object.hasOwn(this.#neededOf(frame), head)));
+    const frame = ready.find(({ arrived }) => now - arrived <= patience) ?? ready.at(-1);
+    if (!frame) return null;
     const needed = this.#neededOf(frame);
-    this.#frames.splice(0, this.#frames.indexOf(next) + 1);
+    this.#frames.splice(0, this.#frames.indexOf(frame) + 1);
     this.#needed.delete(keyOf(frame));
     return { frame, needed };
   }

@@ -9,7 +9,7 @@ const HANG_MS = 1700;
 const LOAD_MS = 60000;
 
 /**
- * @typedef {{session: number, rtpTimestamp: number, number: number, pts: number, tables: Tables, ms: number}} HeadResult
+ * @typedef {{session: number, rtpTimestamp: number, arrived: number, number: number, pts: number, tables: Tables, ms: number}} HeadResult
  *
  * @typedef {object} LaneHooks
  * @property {(result: HeadResult) => void} onResult
@@ -22,6 +22,12 @@ export class HeadLane {
   #work = { at: 'loading', since: performance.now() };
   /** How long a run may take; the first, which compiles as it goes, as long as loading took on this machine. */
   #patience = HANG_MS;
+  /** @type {() => void} */
+  #settle = () => {};
+  /** Kept when the head has loaded, or never will. @type {Promise<void>} */
+  settled = new Promise((resolve) => {
+    this.#settle = resolve;
+  });
 
   /**
    * @param {Manifest} manifest
@@ -37,6 +43,7 @@ export class HeadLane {
 
   /** @param {HeadRequest} request @param {Transferable[]} [transfer] */
   send(request, transfer = []) {
+    if (request.kind === 'load') this.#begin('loading');
     this.worker.postMessage(request, transfer);
   }
 
@@ -44,6 +51,7 @@ export class HeadLane {
     this.worker.onmessage = null;
     this.worker.onerror = null;
     this.worker.terminate();
+    this.#settle();
   }
 
   /** The page was asleep: what it is at began now. */
@@ -69,6 +77,7 @@ export class HeadLane {
       case 'loaded':
         this.#patience = Math.max(HANG_MS, report.ms);
         this.#begin('idle');
+        this.#settle();
         break;
       case 'ready':
         this.#patience = HANG_MS;

@@ -9,6 +9,14 @@ import { allowedValue, browserStore, rememberedSettings, rememberSettings } from
 /** @import {HeadResult} from './head_lane.js' */
 
 const WATCH_MS = 200;
+/** Less of a difference is not worth a message. */
+const DELAY_STEP_MS = 10;
+/** Heads load one after the other; one that takes longer than this holds up the next no more. */
+const TURN_MS = 5000;
+/** After a join the page is left alone for so long, then heads that nobody has turned on yet are loaded. */
+const SPARE_AFTER_MS = 1500;
+/** So many heads are loaded at a time, whether on or not. */
+const SPARE_HEADS = 2;
 /** Timers are never this late while somebody watches. */
 const ASLEEP_MS = 5000;
 
@@ -34,7 +42,7 @@ const ASLEEP_MS = 5000;
  * @property {(name: string, ms: number) => void} onRun a head took so long for one frame
  */
 
-/** Runs the heads that the viewer chose, each in a worker of its own. */
+/** Runs the heads that the viewer chose, each in a worker of its own, and keeps a few others loaded. */
 export class Heads {
   /** @type {Map<string, Head>} */
   all = new Map();
@@ -42,10 +50,20 @@ export class Heads {
   #models = new Map();
   /** Heads at work: those that are on, and those that they need. @type {Map<string, HeadLane>} */
   #lanes = new Map();
+  /** Of these, those that get features. @type {Set<string>} */
+  #connected = new Set();
+  /** The turn of the head that was the last to ask for one. @type {Promise<void>} */
+  #turn = Promise.resolve();
+  /** Whether heads are loaded before they are turned on. */
+  #early = false;
+  /** Heads that failed while nobody had turned them on. @type {Set<string>} */
+  #unfit = new Set();
   #lastWatch = 0;
   #store = browserStore();
   /** @type {{fingerprint: string, inputWidth: number, inputHeight: number} | null} */
   #spec = null;
+  /** How long frames wait for the screen, as the heads were told. */
+  #delayMs = 0;
   /** Why no head can run at all. */
   #disabled = '';
 
@@ -59,10 +77,15 @@ export class Heads {
     setInterval(() => this.#watch(), WATCH_MS);
   }
 
-  /** Get the runtime ready before it is needed. */
+  /** Get the runtime, and a little later the first heads, before they are needed. None runs before it is turned on. */
   prepare() {
+    if (this.#disabled || this.#early) return;
     // Whoever turns a head on is told what went wrong.
-    if (!this.#disabled) compiledRuntime().catch(() => {});
+    compiledRuntime().catch(() => {});
+    setTimeout(() => {
+      this.#early = !savesData() && !document.hidden;
+      this.#apply();
+    }, SPARE_AFTER_MS);
   }
 
   /** Take over what the server offers now: heads come, change and go while the page is open. @param {CatalogueEntry[]} entries */
@@ -153,6 +176,7 @@ export class Heads {
   /** What stopped before may run now: the head, and those that it needs. @param {Head} head */
   #tryAgain(head) {
     head.reason = '';
+    this.#unfit.delete(head.name);
     for (const name of Object.keys(head.manifest?.needs ?? {})) {
       const needed = this.all.get(name);
       if (needed?.state !== 'failed') continue;
@@ -178,6 +202,13 @@ export class Heads {
     rememberSettings(head.manifest, head.settings, this.#store);
     this.#lanes.get(name)?.send({ kind: 'set', name: setting, value: allowed });
     this.hooks.onSetting();
+  }
+
+  /** Tell the heads how long frames wait between their arrival and the screen. @param {number} ms */
+  setDelay(ms) {
+    if (Math.abs(ms - this.#delayMs) < DELAY_STEP_MS) return;
+    this.#delayMs = ms;
+    for (const lane of this.#lanes.values()) lane.send({ kind: 'delay', ms });
   }
 
   /** A new session: results begin anew, and ids name other things than before. */
@@ -207,14 +238,30 @@ export class Heads {
         this.#stop(name, /** @type {Error} */ (error).message);
       }
     }
+    const kept = new Set([...wanted, ...this.#spare(manifests)]);
     for (const name of this.#lanes.keys()) {
-      if (!wanted.has(name)) this.#end(name);
+      if (!wanted.has(name)) this.#disconnect(name);
+      if (!kept.has(name)) this.#end(name);
     }
     // Without the spec it is not known which heads fit the stream.
     if (!this.#spec) return;
-    for (const name of wanted) {
+    for (const name of kept) {
       if (!this.#lanes.has(name)) this.#start(name, manifests);
+      if (wanted.has(name)) this.#connect(name);
     }
+  }
+
+  /** Heads that are kept loaded, so that they work as soon as they are turned on. @param {Map<string, Manifest>} manifests */
+  #spare(manifests) {
+    /** @type {Set<string>} */
+    const spare = new Set();
+    if (!this.#early) return spare;
+    for (const name of manifests.keys()) {
+      const more = orderOrNone(name, manifests);
+      if (more.some((needed) => this.#unfit.has(needed)) || new Set([...spare, ...more]).size > SPARE_HEADS) continue;
+      for (const needed of more) spare.add(needed);
+    }
+    return spare;
   }
 
   /** @returns {Map<string, Manifest>} */
@@ -238,9 +285,11 @@ export class Heads {
       onFailed: (reason) => this.#fail(name, reason),
     });
     this.#lanes.set(name, lane);
-    this.#connect(name, lane);
+    // One after the other: what the runtime compiled for one head is there for the next, and video has a core left.
+    const turn = this.#turn;
+    this.#turn = turn.then(() => Promise.race([lane.settled, new Promise((resolve) => setTimeout(resolve, TURN_MS))]));
     try {
-      const [model, runtime] = await Promise.all([this.#model(name, manifest), compiledRuntime()]);
+      const [model, runtime] = await Promise.all([this.#model(name, manifest), compiledRuntime(), turn]);
       if (this.#lanes.get(name) !== lane) return;
       const settings = this.all.get(name)?.settings ?? {};
       lane.send({ kind: 'load', manifest, model, runtime, settings, neededShapes: neededShapes(manifest, manifests) });
@@ -250,13 +299,21 @@ export class Heads {
     }
   }
 
-  /** A channel from the features worker straight to the head. @param {string} name @param {HeadLane} lane */
-  #connect(name, lane) {
-    if (!this.#spec) return;
+  /** A channel from the features worker straight to the head. @param {string} name */
+  #connect(name) {
+    const lane = this.#lanes.get(name);
+    if (!lane || !this.#spec || this.#connected.has(name)) return;
+    this.#connected.add(name);
     const { port1, port2 } = new MessageChannel();
     const { inputWidth, inputHeight } = this.#spec;
     lane.send({ kind: 'connect', port: port2, inputWidth, inputHeight }, [port2]);
+    lane.send({ kind: 'delay', ms: this.#delayMs });
     this.hooks.onPort(name, port1);
+  }
+
+  /** @param {string} name */
+  #disconnect(name) {
+    if (this.#connected.delete(name)) this.hooks.onPort(name, null);
   }
 
   /** @param {string} name */
@@ -264,7 +321,7 @@ export class Heads {
     const lane = this.#lanes.get(name);
     if (!lane) return;
     this.#lanes.delete(name);
-    this.hooks.onPort(name, null);
+    this.#disconnect(name);
     lane.end();
   }
 
@@ -287,6 +344,7 @@ export class Heads {
    * @param {HeadResult} result
    */
   #resultOf(name, result) {
+    if (!this.#connected.has(name)) return;
     this.#handOn(name, result);
     const head = this.all.get(name);
     this.hooks.onRun(name, result.ms);
@@ -301,9 +359,9 @@ export class Heads {
 
   /** Give a head's outputs to the heads that need them. @param {string} name @param {HeadResult} result */
   #handOn(name, { session, number, tables }) {
-    for (const lane of this.#lanes.values()) {
+    for (const [user, lane] of this.#lanes) {
       const outputs = lane.manifest.needs?.[name];
-      if (!outputs) continue;
+      if (!outputs || !this.#connected.has(user)) continue;
       const wanted = Object.fromEntries(outputs.map((output) => [output, tables[output]]));
       lane.send({ kind: 'needed', head: name, session, number, tables: wanted });
     }
@@ -316,7 +374,14 @@ export class Heads {
    * @param {string} reason
    */
   #fail(name, reason) {
+    const asked = this.#connected.has(name);
     this.#end(name);
+    if (!asked) {
+      // Nobody has turned it on: whoever does is told.
+      this.#unfit.add(name);
+      this.#apply();
+      return;
+    }
     this.#stop(name, reason);
     for (const head of this.all.values()) {
       if (isOn(head) && Object.hasOwn(head.manifest?.needs ?? {}, name)) this.#fail(head.name, `needs ${name}, which stopped: ${reason}`);
@@ -349,6 +414,24 @@ export class Heads {
         else lane.watch();
       }
     }, 0);
+  }
+}
+
+/** Whether the viewer asked for as little traffic as possible. */
+function savesData() {
+  return Boolean(/** @type {{connection?: {saveData?: boolean}}} */ (navigator).connection?.saveData);
+}
+
+/**
+ * @param {string} name
+ * @param {ReadonlyMap<string, Manifest>} manifests
+ * @returns {string[]} none when it cannot run
+ */
+function orderOrNone(name, manifests) {
+  try {
+    return headOrder([name], manifests);
+  } catch {
+    return [];
   }
 }
 

@@ -1,7 +1,7 @@
 /** The player: puts the parts together. Everything a head means comes from its manifest. */
 
 import { Connection } from './connection.js';
-import { JITTER_BUFFER_MS } from './delay.js';
+import { DelayControl, pageTime } from './delay.js';
 import { fetchCatalogue, fetchSpec, fetchStatus } from './documents.js';
 import { drawResults } from './drawing.js';
 import { Figures } from './figures.js';
@@ -29,6 +29,7 @@ const player = byId('player');
 
 const figures = new Figures();
 let pairing = new Pairing();
+const delay = new DelayControl();
 let session = 0;
 let features = true;
 /** What is drawn now, to draw it again when the canvas changes. @type {{shown: ShownResult[], source: FrameLabel} | null} */
@@ -89,6 +90,7 @@ function draw(shown, source) {
 const diagnostics = /** @type {HTMLDetailsElement} */ (byId('diagnostics'));
 new DiagnosticsPanel(byId('figures'), () => {
   picker.time(figures.msOfHeads);
+  picker.pace(figures.inTimeOfHeads);
   return figures.printed();
 });
 const statistics = new StatisticsPanel(byId('statistics-section'));
@@ -107,7 +109,7 @@ const heads = new Heads('heads', {
   onChange() {
     picker.show([...heads.all.values()]);
     statistics.show(chosenManifests());
-    figures.forgetHeadTimes();
+    figures.forgetHeads();
     remember(heads.chosen());
   },
   onSetting: () => picker.show([...heads.all.values()]),
@@ -115,7 +117,8 @@ const heads = new Heads('heads', {
   onResult(result) {
     const manifest = heads.all.get(result.name)?.manifest;
     if (result.session !== session || !manifest) return;
-    pairing.addTables(result.rtpTimestamp, result.name, result.tables);
+    const inTime = pairing.addTables(result.rtpTimestamp, result.name, result.tables, pageTime());
+    if (!inTime) delay.missed(pageTime() - result.arrived);
     log.add(manifest, result, statisticsOf(manifest, result.tables));
     byId('export').hidden = log.empty;
   },
@@ -204,9 +207,9 @@ featuresWorker.onmessage = ({ data }) => {
 featuresWorker.onerror = (event) => plainVideo(`Features cannot be read (${event.message || 'the features worker did not start'}). The video plays without overlays.`);
 
 /** @param {FrameReport} report */
-function frameArrived({ rtpTimestamp, bytes, label, problem }) {
+function frameArrived({ rtpTimestamp, arrived, bytes, label, problem }) {
   connection.frameArrived();
-  pairing.arrived(rtpTimestamp, label);
+  pairing.arrived(rtpTimestamp, arrived, label);
   if (bytes) figures.countFeatures(bytes);
   if (problem) figures.featuresRefused += 1;
   if (problem === 'unknown_spec' || problem === 'unknown_tables') {
@@ -231,11 +234,18 @@ const firstFrame = new Promise((resolve) => {
 /** The join is over: the frames to come may wait for their results, and heads may load. */
 function joined() {
   figures.joinMs = performance.now() - connection.postedAt;
-  for (const receiver of connection.peer?.getReceivers() ?? []) {
-    if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = JITTER_BUFFER_MS;
-  }
+  followDelay();
   seeFirstFrame();
+  showControls();
   if (features) heads.prepare();
+}
+
+/** Frames wait as long as the heads on this machine need, and heads hear how long that is. */
+function followDelay() {
+  for (const receiver of connection.peer?.getReceivers() ?? []) {
+    if ('jitterBufferTarget' in receiver && receiver.jitterBufferTarget !== delay.target) receiver.jitterBufferTarget = delay.target;
+  }
+  heads.setDelay(delay.measured);
 }
 
 /** So many frames without a timestamp, and none with one, tell that this browser has none. One may end a session. */
@@ -260,7 +270,7 @@ function frameShown(_now, { rtpTimestamp: announced }) {
   if (rtpTimestamp === lastShown) return;
   lastShown = rtpTimestamp;
   figures.framesShown += 1;
-  const { label, wrong, tables, dropped } = pairing.shown(rtpTimestamp);
+  const { label, wrong, tables, dropped, arrived, resultMs } = pairing.shown(rtpTimestamp);
   figures.framesDropped += dropped;
   if (wrong) figures.pairsWrong += 1;
   if (!label) {
@@ -269,8 +279,11 @@ function frameShown(_now, { rtpTimestamp: announced }) {
     return;
   }
   figures.framesWithFeatures += 1;
-  const late = heads.due(label.number).some((head) => !tables.has(head.name));
+  const due = heads.due(label.number).map(({ name }) => name);
+  for (const name of due) figures.countInTime(name, tables.has(name));
+  const late = due.some((name) => !tables.has(name));
   if (late) figures.overlaysLate += 1;
+  if (arrived !== null) waited(pageTime() - arrived, due.length ? resultMs : null, late);
   const shown = chosenManifests()
     .filter((manifest) => tables.has(manifest.name))
     .map((manifest) => ({
@@ -281,6 +294,17 @@ function frameShown(_now, { rtpTimestamp: announced }) {
   for (const { result } of shown) statistics.update(result.head, result.stats);
   if (shown.length && !figures.firstOverlayMs) figures.firstOverlayMs = performance.now() - connection.postedAt;
   announce(label, rtpTimestamp, shown.map(({ result }) => result), late);
+}
+
+/**
+ * @param {number} ms from a frame's arrival to the screen
+ * @param {number | null} resultMs from its arrival to the last of its results; null when no head runs
+ * @param {boolean} late
+ */
+function waited(ms, resultMs, late) {
+  delay.shown(pageTime(), ms, resultMs, late);
+  figures.countDelay(ms);
+  followDelay();
 }
 
 /**
@@ -363,13 +387,30 @@ for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelec
 
 // ---- the connection ----
 
-const STATES = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting' };
+const STATES = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting', off: 'No video' };
+let wasLive = false;
+
+/** @param {keyof typeof STATES} state @param {string} reason */
+function showState(state, reason) {
+  wasLive ||= state === 'live';
+  byId('status').dataset.state = state;
+  byId('status-text').textContent = state === 'reconnecting' && !wasLive ? 'Waiting' : STATES[state];
+  byId('curtain').hidden = state === 'live';
+  byId('curtain').dataset.state = state;
+  const next = { connecting: 'Joining the broadcast', live: '', reconnecting: wasLive ? 'Reconnecting…' : 'Trying again…', off: '' }[state];
+  byId('curtain-text').textContent = reason ? `${reason}. ${next}` : next;
+  if (state !== 'live') clearOverlay();
+  if (state !== 'off' || !features) return;
+  features = false;
+  heads.disable('Not in this browser');
+}
 
 const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
 const connection = new Connection('whep', token, {
   onReceiver(receiver, number) {
     session = number;
     pairing = new Pairing();
+    delay.forget();
     heads.newSession();
     figures.joinMs = 0;
     figures.firstOverlayMs = 0;
@@ -381,13 +422,7 @@ const connection = new Connection('whep', token, {
     video.srcObject = stream;
     play();
   },
-  onState(state, reason) {
-    byId('status').dataset.state = state;
-    byId('status-text').textContent = STATES[state];
-    byId('curtain').hidden = state === 'live';
-    byId('curtain-text').textContent = reason ? `${reason}. Reconnecting…` : 'Joining the broadcast';
-    if (state !== 'live') clearOverlay();
-  },
+  onState: showState,
 });
 
 async function play() {
@@ -433,6 +468,7 @@ document.addEventListener('keydown', (event) => {
   if (event.key === 'd') {
     diagnostics.open = !diagnostics.open;
     if (stage.isFull) openPanel(diagnostics.open);
+    if (diagnostics.open) diagnostics.scrollIntoView({ block: 'nearest' });
   }
   const head = [...heads.all.values()][Number(event.key) - 1];
   if (/^[1-9]$/.test(event.key) && head) heads.turn(head.name, !heads.chosen().includes(head.name));
@@ -440,13 +476,13 @@ document.addEventListener('keydown', (event) => {
 
 /** Controls on the video stay for a moment after a touch or a move. */
 let controlsTimer = 0;
-for (const kind of ['pointermove', 'pointerdown', 'keydown']) {
-  document.addEventListener(kind, () => {
-    byId('stage').dataset.touched = '';
-    clearTimeout(controlsTimer);
-    controlsTimer = window.setTimeout(() => delete byId('stage').dataset.touched, 3000);
-  });
+function showControls() {
+  byId('stage').dataset.touched = '';
+  clearTimeout(controlsTimer);
+  controlsTimer = window.setTimeout(() => delete byId('stage').dataset.touched, 3000);
 }
+
+for (const kind of ['pointermove', 'pointerdown', 'keydown']) document.addEventListener(kind, showControls);
 
 // Without the features worker, the video itself tells that frames arrive.
 let framesBefore = 0;
@@ -460,6 +496,7 @@ setInterval(() => {
 document.addEventListener('visibilitychange', () => {
   pairing.forget();
   lookForHeads();
+  if (!document.hidden && features && figures.joinMs) heads.prepare();
 });
 setInterval(lookForHeads, CATALOGUE_MS);
 window.addEventListener('pagehide', () => connection.stop());
@@ -468,11 +505,11 @@ window.addEventListener('pageshow', ({ persisted }) => persisted && connection.s
 // ---- go ----
 
 const missing = missingSupport(globalThis);
-if (missing) plainVideo(missing);
 if (!('RTCPeerConnection' in window)) {
-  say('support', 'This browser has no WebRTC, so the video cannot be played.');
+  showState('off', 'This browser has no WebRTC, which the broadcast comes over');
 } else {
+  if (missing) plainVideo(missing);
   if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback(frameShown);
   connection.start();
-  readDocuments();
 }
+readDocuments();

@@ -25,8 +25,21 @@ export function ticksAfter(a, b) {
 }
 
 /**
- * @typedef {{rtpTimestamp: number, label: FrameLabel | null, ambiguous: boolean, tables: Map<string, Tables>}} Entry
- * @typedef {{label: FrameLabel | null, wrong: boolean, tables: Map<string, Tables>, dropped: number}} Shown
+ * @typedef {object} Entry
+ * @property {number} rtpTimestamp
+ * @property {number} arrived when the frame arrived
+ * @property {number} complete when the last result so far came; `arrived` without any
+ * @property {FrameLabel | null} label
+ * @property {boolean} ambiguous
+ * @property {Map<string, Tables>} tables
+ *
+ * @typedef {object} Shown
+ * @property {FrameLabel | null} label
+ * @property {boolean} wrong
+ * @property {Map<string, Tables>} tables by head
+ * @property {number} dropped frames before it that were never shown
+ * @property {number | null} arrived null when nobody saw it arrive
+ * @property {number} resultMs from its arrival to the last of its results; 0 without any
  */
 
 /** The frames of one session, from their arrival until they were shown. */
@@ -38,9 +51,10 @@ export class Pairing {
 
   /**
    * @param {number} rtpTimestamp
+   * @param {number} arrived in milliseconds, as is every time here
    * @param {FrameLabel | null} label
    */
-  arrived(rtpTimestamp, label) {
+  arrived(rtpTimestamp, arrived, label) {
     const twin = this.#entries.get(rtpTimestamp);
     if (twin) {
       // Some forwarders give every frame the timestamp 0: such frames cannot be told apart.
@@ -48,7 +62,7 @@ export class Pairing {
       twin.label = null;
       return;
     }
-    this.#entries.set(rtpTimestamp, { rtpTimestamp, label, ambiguous: false, tables: new Map() });
+    this.#entries.set(rtpTimestamp, { rtpTimestamp, arrived, complete: arrived, label, ambiguous: false, tables: new Map() });
     for (const key of this.#entries.keys()) {
       if (this.#entries.size <= KEPT_FRAMES) break;
       this.#entries.delete(key);
@@ -61,12 +75,15 @@ export class Pairing {
    * @param {number} rtpTimestamp
    * @param {string} head
    * @param {Tables} tables
+   * @param {number} now
    * @returns {boolean}
    */
-  addTables(rtpTimestamp, head, tables) {
+  addTables(rtpTimestamp, head, tables, now) {
     const entry = this.#entries.get(rtpTimestamp);
-    entry?.tables.set(head, tables);
-    return entry !== undefined;
+    if (!entry) return false;
+    entry.tables.set(head, tables);
+    entry.complete = now;
+    return true;
   }
 
   /**
@@ -88,7 +105,10 @@ export class Pairing {
     const label = entry?.label ?? null;
     const wrong = label !== null && this.#contradicts(rtpTimestamp, label);
     if (label && !wrong) this.#last = { rtpTimestamp, label };
-    return { label: wrong ? null : label, wrong, tables: entry?.tables ?? new Map(), dropped };
+    return {
+      label: wrong ? null : label, wrong, tables: entry?.tables ?? new Map(), dropped,
+      arrived: entry?.arrived ?? null, resultMs: entry ? entry.complete - entry.arrived : 0,
+    };
   }
 
   /** Forget the frames that are waiting: nobody watched them (a hidden tab shows none). */

@@ -8,6 +8,8 @@ import { settingControls } from './setting_controls.js';
 
 /** Figures that change 30 times a second cannot be read. */
 const REFRESH_MS = 250;
+/** A head whose results are there for less of the frames is said not to keep up. */
+const KEEPS_UP = 0.8;
 
 /** What the diagnostics call their figures; the names are stable, scripts read them. */
 const FIGURES = /** @type {const} */ ({
@@ -19,6 +21,7 @@ const FIGURES = /** @type {const} */ ({
   features_refused: 'Features refused',
   feature_bytes_mean: 'Features per frame (bytes)',
   head_ms: 'Heads per frame (ms)',
+  delay_ms: 'Arrival to screen (ms)',
   join_ms: 'Join (ms)',
   first_overlay_ms: 'First overlay (ms)',
 });
@@ -61,6 +64,7 @@ export class HeadPicker {
   #item(head, index) {
     const title = element('span', { class: 'title' }, head.title);
     if (index < 9) title.append(element('kbd', { 'aria-hidden': 'true' }, String(index + 1)));
+    title.append(element('span', { class: 'progress', role: 'status' }));
     const control = element('input', {
       'type': 'checkbox', 'role': 'switch', 'class': 'switch', 'data-head': head.name, 'aria-describedby': `reason-${head.name}`,
     });
@@ -69,7 +73,8 @@ export class HeadPicker {
     });
     const choice = element('label', { class: 'choice' }, title, control, element('span', { class: 'about' }, head.description));
     const reason = element('p', { class: 'reason', id: `reason-${head.name}`, role: 'status' });
-    const item = element('li', { 'class': 'head', 'data-name': head.name }, choice, reason);
+    const pace = element('p', { class: 'pace', role: 'status', hidden: '' });
+    const item = element('li', { 'class': 'head', 'data-name': head.name }, choice, reason, pace);
     const controls = settingControls(head, this.actions);
     if (controls) {
       this.#settings.set(head.name, controls);
@@ -89,6 +94,19 @@ export class HeadPicker {
     }
   }
 
+  /** Say which heads are too much for this device. @param {ReadonlyMap<string, number>} shares of the frames with a result in time, by head */
+  pace(shares) {
+    for (const item of /** @type {Iterable<HTMLElement>} */ (this.list.children)) {
+      const share = shares.get(item.dataset.name ?? '') ?? 1;
+      // In steps, or it would be read out all the time.
+      const text = share < KEEPS_UP ? `Too slow on this device: on about ${Math.round(share * 10) * 10} % of the frames.` : '';
+      const pace = /** @type {HTMLElement} */ (item.querySelector('.pace'));
+      if (pace.textContent === text) continue;
+      pace.textContent = text;
+      pace.hidden = !text;
+    }
+  }
+
   /** @param {Head} head */
   #update(head) {
     const item = /** @type {HTMLElement} */ (this.list.querySelector(`[data-name="${head.name}"]`));
@@ -97,6 +115,9 @@ export class HeadPicker {
     const control = /** @type {HTMLInputElement} */ (item.querySelector('.switch'));
     control.checked = head.state === 'on' || head.state === 'loading';
     control.disabled = !head.usable;
+    const progress = /** @type {HTMLElement} */ (item.querySelector('.progress'));
+    const doing = head.state === 'loading' ? 'loading…' : '';
+    if (progress.textContent !== doing) progress.textContent = doing;
     const reason = /** @type {HTMLElement} */ (item.querySelector('.reason'));
     const text = head.state === 'failed' ? `Stopped: ${head.reason}` : head.reason;
     if (reason.textContent !== text) reason.textContent = text;

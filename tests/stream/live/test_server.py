@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import signal
 import socket
 import subprocess
@@ -269,6 +270,28 @@ async def test_heads_are_listed_and_only_their_two_files_are_served(page: Path, 
             assert (await http.get(path)).status_code == 404
         assert (await http.get("/spec/ab")).json() == {"fingerprint": "ab"}
         assert (await http.get("/spec/cd")).status_code == 404
+
+
+async def test_a_graph_under_the_address_of_its_content_is_kept_by_browsers(
+    page: Path, tmp_path: Path
+) -> None:
+    class Shelf(Heads):
+        def file(self, name: str, file: str) -> Path | None:
+            return tmp_path / file
+
+    (tmp_path / "head.onnx").write_bytes(b"graph")
+    digest = hashlib.sha256(b"graph").hexdigest()
+    app = create_app(make_broadcast(), page, Shelf(), {})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as http:
+        for query, kept in (
+            (f"?v={digest[:12]}", True),
+            ("?v=" + "0" * 12, False),
+            (f"?v={digest[:1]}", False),
+            ("", False),
+        ):
+            answer = await http.get(f"/heads/one/head.onnx{query}")
+            assert ("immutable" in answer.headers["cache-control"]) is kept, query
+            assert answer.content == b"graph"
 
 
 async def test_status_readiness_and_metrics_tell_what_flows(live: Live, http: httpx.AsyncClient) -> None:
