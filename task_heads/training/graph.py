@@ -1,4 +1,4 @@
-"""From a torch module to the bytes of `head.onnx`: export and strip what the exporter adds."""
+"""From a torch module to the bytes of `head.onnx`: export, fold, strip what the exporter adds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 __all__ = ["OPSET", "export_graph"]
@@ -38,8 +40,44 @@ def export_graph(head: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequenc
         raise ValueError(
             f"expected an export at opset {OPSET}, the exporter chose {versions}; use torch 2.8 or later"
         )
+    _fold_normalisation(model)
     _strip(model)
     return bytes(model.SerializeToString())
+
+
+def _fold_normalisation(model: onnx.ModelProto) -> None:
+    """Put each BatchNormalization that only a Gemm reads into the Gemm's weights; neither the exporter nor
+    onnxruntime does it."""
+    graph = model.graph
+    stored = {initializer.name: initializer for initializer in graph.initializer}
+
+    def value(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return numpy_helper.to_array(stored[name]).astype(np.float64)
+
+    for node in [node for node in graph.node if node.op_type == "BatchNormalization"]:
+        readers = [other for other in graph.node if node.output[0] in other.input]
+        if len(readers) != 1 or readers[0].op_type != "Gemm" or len(readers[0].input) != 3:
+            continue
+        settings = {part.name: part.i for part in readers[0].attribute if part.type == part.INT}
+        if readers[0].input[0] != node.output[0] or not settings.get("transB") or settings.get("transA"):
+            continue
+        _, weight, bias = readers[0].input
+        gain, shift, mean, variance = map(value, node.input[1:])
+        epsilon = next((part.f for part in node.attribute if part.name == "epsilon"), 1e-5)
+        scale = gain / np.sqrt(variance + epsilon)
+        folded = {
+            weight: value(weight) * scale,
+            bias: value(bias) + value(weight) @ (shift - mean * scale),
+        }
+        for position, name in enumerate((weight, bias), 1):
+            tensor = numpy_helper.from_array(folded[name].astype(np.float32), f"{name}_folded")
+            graph.initializer.append(tensor)
+            readers[0].input[position] = tensor.name
+        readers[0].input[0] = node.input[0]
+        graph.node.remove(node)
+    read = {name for node in graph.node for name in node.input}
+    for initializer in [one for one in graph.initializer if one.name not in read]:
+        graph.initializer.remove(initializer)
 
 
 def _strip(model: onnx.ModelProto) -> None:
