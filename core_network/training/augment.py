@@ -119,7 +119,8 @@ def made_past(
         dx, dy = (int(v) for v in np.rint(-ago * pan))
         rows = np.clip(np.arange(pixels.shape[0]) + dy, 0, pixels.shape[0] - 1)
         columns = np.clip(np.arange(pixels.shape[1]) + dx, 0, pixels.shape[1] - 1)
-        past.append(picture[rows][:, columns])
+        # `take` leaves rows of pixels side by side, as they are read next; an index would not.
+        past.append(picture.take(rows, 0).take(columns, 1))
     return tuple(past)
 
 

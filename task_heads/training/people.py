@@ -96,12 +96,12 @@ def sample_boxes(features: Tensor, boxes: Tensor, rows: int, columns: int, grow:
     at = (at * torch.tensor([across, down]) - 0.5).flatten(1, 2)
     low = at.floor()
     part = at - low
-    cells = features.flatten(2)
+    # A cell's channels side by side: each is then one read.
+    cells = features.flatten(2).transpose(1, 2).flatten(0, 1)  # [B * h * w, C]
+    first = across * down * torch.arange(len(features))[:, None]  # of each picture
     read = torch.zeros(1)
     for right, below in ((0, 0), (1, 0), (0, 1), (1, 1)):
         x, y = (low[..., 0] + right).clamp(0, across - 1), (low[..., 1] + below).clamp(0, down - 1)
         share = (part[..., 0] if right else 1 - part[..., 0]) * (part[..., 1] if below else 1 - part[..., 1])
-        index = (y * across + x).long()[:, None].expand(-1, cells.shape[1], -1)
-        read = read + cells.gather(2, index) * share[:, None]
-    found = read.reshape(*read.shape[:2], boxes.shape[1], rows * columns)
-    return found.transpose(1, 2).flatten(2)
+        read = read + F.embedding((y * across + x).long() + first, cells) * share[..., None]
+    return read.reshape(*boxes.shape[:2], rows * columns, -1).transpose(2, 3).flatten(2)

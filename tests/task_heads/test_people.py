@@ -48,6 +48,15 @@ def test_outside_the_features_the_nearest_cell_is_read():
     assert read.flatten().tolist() == [0, 7]
 
 
+def test_every_picture_of_a_batch_is_read_by_itself():
+    features = torch.stack([torch.zeros(2, 4, 8), torch.ones(2, 4, 8)])
+    boxes = torch.tensor([0.2, 0.2, 0.6, 0.9]).expand(2, 3, 4)
+    read = sample_boxes(features, boxes, 2, 1, 1.0)
+    assert read.shape == (2, 3, 4)
+    assert (read[0] == 0).all()
+    assert (read[1] == 1).all()
+
+
 def test_labelled_and_given_people_lie_in_the_same_coordinates(small_spec):
     target = taught([[10, 10, 20, 30], [60, 10, 70, 30]], ("referee", "player"), small_spec)
     table = torch.zeros(1, 3, 8)
