@@ -58,7 +58,7 @@ class Tuning:
     fade_seconds: float = 0.25
     miss: float = 15.0
     """Evidence that a hypothesis loses in each second in which it is not seen."""
-    advantage: float = 0.3
+    advantage: float = 1.0
     """Of the hypothesis that is shown already."""
     absent: float = 1.0
     """Disadvantage of a hypothesis that this frame does not support."""

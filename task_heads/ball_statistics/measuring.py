@@ -335,7 +335,9 @@ class Meter(nn.Module):
         across, up, above = m.reach
         valid, sure = crowd.valid, sight.sure
         number, apart, came, with_ball = torch.split(contacts, 1)
-        known = (crowd.number == number).float() * valid
+        # Whoever is out of sight for a moment is still the same: a row is known until another number has it.
+        number = torch.where(valid > 0.5, crowd.number, number)
+        known = (number == contacts[:1]).float()
         reached = off * torch.tensor([[1 / across], [1 / up]]) + torch.tensor([[0.0], [above / up]])
         distance = (reached * reached).sum(0, keepdim=True)
         # A ball that rolls or flies may be taken for a person: whoever was never without it is the ball.
@@ -355,7 +357,7 @@ class Meter(nn.Module):
         alone = (second > m.alone * least[0]).float()
         credit = (sure - m.doubt * (1 - sure) * (came < m.apart_s).float()).clamp(min=0.0)
         with_ball = (with_ball * known + dt * (who * (credit + sight.seen) - sight.seen)).clamp(0.0, 1.0)
-        return who, torch.cat([crowd.number * valid, apart, came, with_ball]), alone
+        return who, torch.cat([number, apart, came, with_ball]), alone
 
     def _changes(
         self, memory: dict[str, Tensor], before: Tensor, after: Tensor, known: Tensor, tall: Tensor,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from core_network.spec import FeatureSpec
 from core_network.training.detection import average_precision, ball_score, box_iou
 from core_network.training.losses import task_loss
+from core_network.training.targets import Targets, make_targets
 from task_heads.ball_statistics import network as ball
 from task_heads.ball_statistics.measuring import FOOTBALL, People
 from task_heads.dataset import ROLES, Record
@@ -81,15 +82,24 @@ class Recipe:
         }
 
 
+def _ball_target(record: Record, spec: FeatureSpec) -> dict[str, NDArray[np.float32]]:
+    """Return the maps of the ball alone: those of people take most of the time of a step."""
+    x0, y0, width, height, source_width, source_height = record.view
+    across, down = spec.input_width, spec.input_height
+    scale = np.array([width * across / source_width, height * down / source_height], np.float32)
+    balls = record.truth.balls
+    places = None if balls is None else balls * scale + np.array([x0 * across, y0 * down], np.float32)
+    maps = make_targets(None, places, down, across)
+    return {each.name: np.asarray(getattr(maps, each.name), np.float32) for each in fields(Targets)}
+
+
 def _ball_loss(
     head: nn.Module, features: Tensor, target: Mapping[str, Tensor]
 ) -> tuple[Tensor, dict[str, float]]:
     assert isinstance(head, ball.BallHead)
     maps = head.net(features)
     nobody = maps.new_zeros(len(maps), 5, *maps.shape[2:])
-    loss, parts = task_loss(
-        nobody, maps, {**target, "people_known": torch.zeros_like(target["people_known"])}
-    )
+    loss, parts = task_loss(nobody, maps, target)
     return loss, {"heat": parts["ball"], "offset": parts["offset"]}
 
 
@@ -179,6 +189,7 @@ RECIPES: dict[str, Recipe] = {
         loss=_ball_loss,
         measure=_measure_ball,
         wants=_has_balls,
+        target=_ball_target,
         settings={"sport": FOOTBALL},
         needs=lambda: {"player_tracking__tracks": torch.zeros(_people().shape)},
     ),

@@ -25,16 +25,24 @@ def truths():
     frames = [quiet] * 100
     for number, who, kind in ((25, 3, "pass"), (50, 5, "turnover"), (60, 7, "touch")):
         frames[number] = replace(quiet, play=replace(quiet.play, events=(PlayEvent(kind, who),)))
+    for number in range(50, 60):
+        frames[number] = replace(frames[number], play=replace(frames[number].play, holder=5))
     return frames
 
 
 def test_the_right_person_in_time_counts_once(truths):
-    claims = [(1.5, 3), (1.55, 3), (2.7, 5), (3.0, None)]
+    claims = [(1.5, 3), (1.55, 3), (3.0, 5), (3.1, None)]
     assert tally(claims, truths, FPS) == Tally(right=1, named=4, true=2)
 
 
+def test_who_still_has_the_ball_is_named_later(truths):
+    """From 2 to 2.36 s, and 0.6 s more."""
+    for time, expected in ((2.5, Tally(right=1, named=1, true=2)), (2.9, Tally(later=1, named=1, true=2))):
+        assert tally([(time, 5)], truths, FPS) == expected
+
+
 def test_nothing_said_is_nothing_right(truths):
-    assert tally([], truths, FPS) == Tally(right=0, named=0, true=2)
+    assert tally([], truths, FPS) == Tally(true=2)
 
 
 def test_a_match_is_seen_through_the_heads(core, monkeypatch):

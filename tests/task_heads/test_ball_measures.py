@@ -151,6 +151,17 @@ def test_a_ball_that_is_taken_for_a_person_has_not_got_itself(ball_maps):
     assert holders[-1] == 3, "who waited for the ball has it"
 
 
+def test_who_was_out_of_sight_for_a_moment_is_still_known(ball_maps):
+    """A person seen apart from the ball may be lost just as it comes; another number in the row is not."""
+    for after, expected in ((3, 3), (8, 0)):
+        follower = Follower(ball_maps, np.array([0, 0, 1, 1, 1280, 704], np.float32))
+        for number in range(70):
+            x = min(100 + 2.0 * number, 200)
+            there = [(206, 202, 3 if number < 44 else after)] if not 44 <= number < 48 else []
+            follower.step([(x, 200, 0.8)], people=crowd_at(*there))
+        assert (follower.stats["holder"] if follower.stats["held"] else 0) == expected
+
+
 def test_what_is_said_of_the_moment_goes_with_the_mark(ball_maps):
     """No figure of the moment exists on a frame on which no ball is drawn, whatever the maps say."""
     rng = np.random.default_rng(5)

@@ -105,6 +105,14 @@ def test_targets_are_where_the_truth_is(tmp_path):
     assert sorted(roles[roles >= 0]) == [0, 2]
 
 
+def test_the_ball_is_taught_without_people(tmp_path):
+    (first, *_) = train.load_records(record(tmp_path / "d", "train"), SPEC, "train")
+    whole, alone = train._maps(first, SPEC), recipe("ball_statistics").target(first, SPEC)
+    assert alone["people_known"] == 0
+    for name in ("ball_heat", "ball_weight", "ball_centre", "ball_known"):
+        np.testing.assert_array_equal(alone[name], whole[name])
+
+
 def test_a_resumed_run_sees_the_same_batches(config):
     key = SPEC.fingerprint[:12]
     settings = config()
