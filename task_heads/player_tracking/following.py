@@ -50,7 +50,7 @@ class Tuning:
     keep_seconds: float = 1.0
     unnamed_seconds: float = 0.07
     """Who has no id yet is forgotten after this time."""
-    show_seconds: float = 0.13
+    show_seconds: float = 0.07
     confirm_hits: float = 3.0
     size_gain: float = 0.35
     gate: float = 9.0
