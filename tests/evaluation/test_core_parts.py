@@ -109,7 +109,7 @@ def test_rates_are_of_the_first_frames_of_every_clip_and_arrive_unchanged(
     for number, file in enumerate(CLIPS.values()):
         write_clip(tmp_path / file, number, frames=5)
     monkeypatch.setattr(core_accuracy_rates, "_FRAMES", 4)
-    monkeypatch.setattr(core_accuracy_rates, "_BLOCK", 2)
+    monkeypatch.setattr(core_accuracy_rates, "KEY_INTERVAL", 2)
     ticks: list[int] = []
     sizes = measure_rates(tmp_path, default_core(), lambda: ticks.append(1))
     assert len(ticks) == 12
