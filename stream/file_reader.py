@@ -15,15 +15,15 @@ from typing import cast
 import av
 from av.sidedata.sidedata import SideData, Type
 
-from core_network.catalogue import shipped_cores
-from core_network.spec import RATES, FeatureSpec
+from core_network.spec import FeatureSpec
 from stream.bitstream import EntropyTables
 from stream.carriage import join_chunks
+from stream.entropy_tables import shipped_tables
 from stream.file_writer import SPEC_TAG, TABLES_TAG
 from stream.sources.container import decoded_frames, open_container
 from stream.sync import CLOCK_RATE, Timeline
 
-__all__ = ["DecodedFrame", "FileReader", "carries_features", "payload_of", "shipped_tables"]
+__all__ = ["DecodedFrame", "FileReader", "carries_features", "payload_of"]
 
 _PROBED_FRAMES = 12
 
@@ -97,16 +97,6 @@ def payload_of(picture: av.VideoFrame) -> bytes | None:
         # PyAV does not know a newer kind of side data; features never come with one.
         return None
     return join_chunks(units)
-
-
-def shipped_tables() -> list[tuple[FeatureSpec, EntropyTables]]:
-    """Return spec and tables of every core that comes with the package."""
-    return [
-        (core.spec, EntropyTables.from_bytes(core.tables_path(rate).read_bytes()))
-        for core in shipped_cores()
-        for rate in RATES
-        if core.tables_path(rate).is_file()
-    ]
 
 
 def _stored_tables(metadata: dict[str, str], warnings: list[str]) -> list[tuple[FeatureSpec, EntropyTables]]:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from core_network.catalogue import Core
 from core_network.encoder import Encoder
 from core_network.prepare import prepare
-from stream.bitstream import KEY_INTERVAL, BitstreamEncoder, EntropyTables
+from stream.bitstream import KEY_INTERVAL, BitstreamEncoder
 from stream.carriage import insert
+from stream.entropy_tables import load_tables
 from stream.scene_cuts import SceneCuts
 from stream.source import SourceFrame
 from stream.sync import KeySchedule
@@ -106,7 +107,7 @@ class FeatureEncoder:
         self.rate = rate
         if rate not in core.spec.steps:
             raise ValueError(f"rate: expected one of {', '.join(core.spec.steps)}, got {rate!r}")
-        self.tables = EntropyTables.from_bytes(core.tables_path(rate).read_bytes())
+        self.tables = load_tables(core, rate)
         self._encoder = Encoder(core, threads)
         self._bitstream = BitstreamEncoder(core.spec, self.tables, rate, key_interval)
         self._reformatter = VideoReformatter()

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from core_network.spec import FeatureSpec
 from stream.bitstream import EntropyTables
 from stream.client import ReceivedFrame, WhepError, watch
-from stream.file_reader import shipped_tables
+from stream.entropy_tables import shipped_tables
 from stream.sync import CLOCK_RATE, Timeline
 from viewer.inputs import ViewedFrame, ViewError
 

@@ -10,15 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core_network.motion import EARLIER
 from core_network.training.augment import random_view, sheet_view
+from core_network.training.light import photometric, with_shade
 from core_network.training.network import normalise
+from core_network.training.pasting import with_copies
 from core_network.training.stills import Still
 from core_network.training.targets import Targets, make_targets
 
-__all__ = ["Batch", "Feed", "batches", "photometric"]
+__all__ = ["PASTED", "Batch", "Feed", "batches"]
 
 Batch = tuple[Tensor, dict[str, Tensor]]
+
+PASTED = ("football", "tennis")
+"""Sources whose balls are small enough to paste, and whose people, if labelled, stand on even ground."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Feed:
 
     `sheet_share` of those that label the ball alone come as sheets of four parts of pictures of that source;
     of the rest, `full_share` are shown whole, `hard_share` of the others where the network erred, if it did.
+    `paste_share` of the pictures of PASTED sources get copies of their people and balls, `shade_share` of all
+    a shade.
     """
 
     pools: Mapping[str, Sequence[Still]]
@@ -34,6 +40,8 @@ class Feed:
     full_share: float
     hard_share: float
     sheet_share: float
+    paste_share: float
+    shade_share: float
     size: int
     shape: tuple[int, int]
     seed: int
@@ -48,6 +56,8 @@ def _one(feed: Feed, step: int) -> Batch:
         pool = feed.pools[str(name)]
         still = pool[int(rng.integers(len(pool)))]
         height, width = feed.shape
+        if name in PASTED and rng.random() < feed.paste_share:
+            still, _ = with_copies(still, rng)
         if still.people is None and rng.random() < feed.sheet_share:
             others = [pool[int(at)] for at in rng.integers(len(pool), size=3)]
             sample = sheet_view([still, *others], width, height, rng)
@@ -60,23 +70,7 @@ def _one(feed: Feed, step: int) -> Batch:
         for f in fields(Targets)
     }
     x = normalise(torch.from_numpy(np.stack(planes)).permute(0, 3, 1, 2))
-    return photometric(x, rng), maps
-
-
-def photometric(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return the batch [B, 5, H, W] with random contrast, white balance, brightness and a little noise."""
-    count = len(x)
-    x = x.contiguous(memory_format=torch.channels_last)
-    gain = rng.uniform(0.7, 1.3, (count, 1, 1, 1)) * rng.uniform(0.9, 1.1, (count, 3, 1, 1))
-    # Motion scales with contrast and does not know of brightness.
-    gain = np.concatenate([gain, np.repeat(gain.mean(1, keepdims=True), EARLIER, 1)], 1)
-    shift = rng.uniform(-0.4, 0.4, (count, 1, 1, 1)) * ([[[1.0]]] * 3 + [[[0.0]]] * EARLIER)
-    x.mul_(torch.from_numpy(gain).float()).add_(torch.from_numpy(shift).float())
-    if rng.random() < 0.3:
-        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        noise = torch.empty(x.shape).normal_(generator=generator)
-        x.add_(noise, alpha=float(rng.uniform(0, 0.12)))
-    return x.clamp_(-2, 2)
+    return photometric(with_shade(x, feed.shade_share, rng), rng), maps
 
 
 def batches(feed: Feed, first: int, last: int) -> Iterator[tuple[int, Batch]]:

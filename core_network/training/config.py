@@ -21,6 +21,7 @@ class Stage:
     `mix` gives the share of each source of pictures, `full_share` how many are shown whole, as the encoder
     will see them, `hard_share` how many of the others show a place where the network erred before the stage,
     `sheet_share` how many of those that label the ball alone are sheets of parts of four pictures,
+    `paste_share` how many get copies of people and balls (see `pasting`), `shade_share` how many a shade,
     `motion_gain` what the first layer's weights for motion are multiplied by as the stage begins,
     `box_weight` the weight of the box loss. With `rate_weight` (loss per kB) it quantises.
     """
@@ -32,6 +33,8 @@ class Stage:
     full_share: float = 0.55
     hard_share: float = 0.0
     sheet_share: float = 0.0
+    paste_share: float = 0.0
+    shade_share: float = 0.0
     motion_gain: float = 1.0
     box_weight: float = 3.0
     rate_weight: float = 0.0

@@ -176,7 +176,13 @@ class _Run:
         started, smooth = time.monotonic(), dict[str, float]()
         self.model.train()
         c = self.config
-        shares = (stage.full_share, stage.hard_share, stage.sheet_share)
+        shares = (
+            stage.full_share,
+            stage.hard_share,
+            stage.sheet_share,
+            stage.paste_share,
+            stage.shade_share,
+        )
         feed = Feed(pools, stage.mix, *shares, c.batch, c.input, c.seed)
         for step, (x, target) in batches(feed, first, end):
             self._set_rate(stage, step - begin)

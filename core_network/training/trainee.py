@@ -16,7 +16,7 @@ from core_network.training.network import Architecture, CoreNetwork, ProbeHeads
 
 __all__ = ["STEP_SHARES", "Trainee", "picture_loss", "quantised"]
 
-STEP_SHARES = {0.5: 0.15, 0.75: 0.15, 1.0: 0.5, 1.6: 0.2}
+STEP_SHARES = {0.5: 0.25, 0.75: 0.5, 1.7: 0.25}
 """Quantiser steps that the task path sees in a rate stage: one network serves every rate."""
 _COLOURS = 3 * 2 * 2
 """RGB at 1/4 size, folded to the latent's places."""

@@ -20,7 +20,7 @@ from evaluation.design_search.coded import Coding
 from evaluation.design_search.page import draw, page_text
 from evaluation.design_search.plan import CodingPoint, Plan, Point, load_plan
 from evaluation.design_search.trained import Pictures, train_point
-from stream.bitstream import EntropyTables
+from stream.entropy_tables import load_tables
 
 __all__ = ["main"]
 
@@ -101,7 +101,7 @@ def _known(plan: Plan, point: Point, core: Core) -> dict[str, Any] | None:
 
 def _coding_run(point: CodingPoint, core: Core) -> str:
     """Return what tells the coding of other features, with other tables or in another way apart."""
-    tables = EntropyTables.from_bytes(core.tables_path(point.rate).read_bytes())
+    tables = load_tables(core, point.rate)
     return f"{core.spec.fingerprint[:12]} {tables.id} {point.digest}"
 
 

@@ -22,6 +22,7 @@ from evaluation.design_search.plan import CodingPoint
 from stream.bitstream import BitstreamEncoder, fit_tables
 from stream.bitstream.contexts import Kind
 from stream.bitstream.tables import EntropyTables
+from stream.entropy_tables import load_tables
 from stream.sync import CLOCK_RATE
 
 __all__ = ["Coding"]
@@ -59,7 +60,7 @@ class Coding:
         tables = (
             self._fitted(point.rate, point.clusters)
             if point.clusters
-            else EntropyTables.from_bytes(self._core.tables_path(point.rate).read_bytes())
+            else load_tables(self._core, point.rate)
         )
         clips: dict[str, float] = {}
         sizes: dict[bool, list[int]] = {True: [], False: []}

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from core_network.catalogue import Core
 from core_network.spec import FeatureSpec
-from stream.bitstream import BitstreamDecoder, BitstreamEncoder, EntropyTables
+from stream.bitstream import BitstreamDecoder, BitstreamEncoder
 from stream.carriage import carried_size
+from stream.entropy_tables import load_tables
 from stream.sync import CLOCK_RATE
 
 __all__ = [
@@ -78,7 +79,7 @@ class OurBitstream:
     def send(self, latents: Latents) -> Iterator[Sent]:
         """Code and decode; bytes are those of the SEI units in the access unit."""
         spec, rate = self._core.spec, self.setting
-        tables = EntropyTables.from_bytes(self._core.tables_path(rate).read_bytes())
+        tables = load_tables(self._core, rate)
         encoder, decoder = BitstreamEncoder(spec, tables, rate), BitstreamDecoder([(spec, tables)])
         for number, (latent, key) in enumerate(zip(latents.values, latents.keys, strict=True)):
             payload = encoder.encode(

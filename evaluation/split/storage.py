@@ -16,7 +16,8 @@ from core_network.prepare import View
 from core_network.spec import RATES
 from evaluation.split.detector import UNROUNDED, Detector, DetectorError
 from evaluation.split.session import Arrays
-from stream.bitstream import BitstreamDecoder, BitstreamEncoder, BitstreamError, EntropyTables
+from stream.bitstream import BitstreamDecoder, BitstreamEncoder, BitstreamError
+from stream.entropy_tables import load_tables
 from stream.sync import CLOCK_RATE
 
 __all__ = ["PLAIN_STORES", "STORES", "Bitstream", "Npz", "Npz8", "Picture", "Store", "store_named"]
@@ -116,7 +117,7 @@ class Bitstream:
 
     def __init__(self, core: Core, rate: str, tensor: str) -> None:
         """Code `tensor`, the latent of `core`."""
-        tables = EntropyTables.from_bytes(core.tables_path(rate).read_bytes())
+        tables = load_tables(core, rate)
         self._spec, self._rate, self._tensor = core.spec, rate, tensor
         self._encoder = BitstreamEncoder(core.spec, tables, rate)
         self._decoder = BitstreamDecoder([(core.spec, tables)])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from core_network.encoder import Encoder
 from core_network.prepare import View, prepare
 from core_network.spec import RATES, FeatureSpec
 from core_network.training.augment import PAN_SHARE, made_past
+from core_network.training.pasting import with_copies
 from core_network.training.stills import Still, load_badminton, load_football, load_point_stills, read_splits
 from task_heads.dataset import ROLES, DatasetWriter, FrameTruth
 
@@ -41,16 +42,28 @@ __all__ = [
 RATE_SHARES = {"lossless": 0.15, "high": 0.15, "default": 0.5, "low": 0.2}
 """How often each rate is seen: heads must work at all of them."""
 
+COPIED_SHARE = 0.5
+"""Of the views of football and tennis stills, but for the first, how many show copies of people and balls."""
+
 _YOLO_ROLES = {1: "goalkeeper", 2: "player", 3: "referee"}
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """A still with the roles of its people, in the order of `still.people`."""
+    """A still with the roles of its people, in the order of `still.people`.
+
+    `copied` where half of its views may show copies of its people and balls.
+    """
 
     still: Still
     roles: tuple[str | None, ...]
     split: str
+    copied: bool = False
+
+    def with_copies(self, rng: np.random.Generator) -> Labelled:
+        """Return the still with copies of people, each in the role of its original, and of balls."""
+        still, originals = with_copies(self.still, rng)
+        return replace(self, still=still, roles=tuple(self.roles[at] for at in originals))
 
 
 @dataclass(frozen=True)
@@ -74,7 +87,7 @@ def labelled_football(root: Path, splits: Sequence[str]) -> list[Labelled]:
         roles = [
             _YOLO_ROLES[int(line.split()[0])] for line in lines if line.strip() and line.split()[0] != "0"
         ]
-        labelled.append(Labelled(still, tuple(roles), split))
+        labelled.append(Labelled(still, tuple(roles), split, copied=True))
     return labelled
 
 
@@ -102,14 +115,19 @@ def _sources(
     yield from ((item, views.football) for item in labelled_football(root, splits))
     if procedural is not None and views.procedural:
         yield from ((item, views.procedural) for item in labelled_procedural(procedural))
-    balls_alone: list[tuple[int, Callable[[], list[Still]]]] = [
-        (views.tennis, partial(load_point_stills, root, "tennis_ball_yolo", splits)),
-        (views.volleyball, partial(load_point_stills, root, "volleyball_ball_yolo", splits, aspect=16 / 9)),
-        (views.badminton, partial(load_badminton, root, splits)),
+    # Volleyballs are too large to be copied, and badminton comes with its past.
+    balls_alone: list[tuple[int, bool, Callable[[], list[Still]]]] = [
+        (views.tennis, True, partial(load_point_stills, root, "tennis_ball_yolo", splits)),
+        (
+            views.volleyball,
+            False,
+            partial(load_point_stills, root, "volleyball_ball_yolo", splits, aspect=16 / 9),
+        ),
+        (views.badminton, False, partial(load_badminton, root, splits)),
     ]
-    for count, load in balls_alone:
+    for count, copied, load in balls_alone:
         if count:
-            yield from ((Labelled(still, (), "+".join(splits)), count) for still in load())
+            yield from ((Labelled(still, (), "+".join(splits), copied), count) for still in load())
 
 
 def write_pictures(
@@ -149,11 +167,14 @@ def write_views(
     """
     encoder, spec = Encoder(core, threads), core.spec
     total = sum(count for _, count in sources)
-    for index, (item, count) in enumerate(sources):
-        pixels = item.still.pixels()
+    for index, (original, count) in enumerate(sources):
         for view_number in range(count):
             rng = np.random.default_rng([seed, index, view_number])
             whole = whole_at is not None or view_number == 0
+            item = original
+            if item.copied and not whole and rng.random() < COPIED_SHARE:
+                item = item.with_copies(rng)
+            pixels = item.still.pixels()
             past = item.still.earlier_pixels()
             if not past and not whole and rng.random() < PAN_SHARE:
                 past = made_past(pixels, item.still.balls, rng)

@@ -12,8 +12,9 @@ import pytest
 from core_network.catalogue import Core
 from core_network.encoder import Encoder
 from core_network.prepare import prepare
-from stream.bitstream import BitstreamDecoder, EntropyTables
+from stream.bitstream import BitstreamDecoder
 from stream.carriage import extract
+from stream.entropy_tables import load_tables
 from stream.programme import CodedFrame, FeatureEncoder, ProgrammeEncoder
 from stream.source import SourceFrame, open_source
 from stream.video_encoder import VideoEncoder
@@ -45,7 +46,7 @@ def test_payloads_hold_what_the_core_saw(
     core: Core, frames: list[SourceFrame], coded: list[CodedFrame]
 ) -> None:
     encoder = Encoder(core)
-    decoder = BitstreamDecoder([(core.spec, EntropyTables.from_bytes(core.tables_path("high").read_bytes()))])
+    decoder = BitstreamDecoder([(core.spec, load_tables(core, "high"))])
     for frame, result in zip(frames[:12], coded, strict=False):
         payload = extract(result.access_unit)
         assert payload is not None

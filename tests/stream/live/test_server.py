@@ -268,7 +268,10 @@ async def test_heads_are_listed_and_only_their_two_files_are_served(page: Path, 
         assert (await http.get("/heads/one/head.json")).status_code == 200
         for path in ("/heads/one/network.py", "/heads/two/head.json", "/heads/one/..%2fsecret.txt"):
             assert (await http.get(path)).status_code == 404
-        assert (await http.get("/spec/ab")).json() == {"fingerprint": "ab"}
+        for accepted in ("gzip", "identity"):
+            spec = await http.get("/spec/ab", headers={"Accept-Encoding": accepted})
+            assert spec.json() == {"fingerprint": "ab"}
+            assert spec.headers.get("content-encoding", "identity") == accepted
         assert (await http.get("/spec/cd")).status_code == 404
 
 
