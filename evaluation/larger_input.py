@@ -1,4 +1,4 @@
-"""The same weights on larger pictures: the trainer's probes at two input sizes, on the report split's stills.
+"""The same weights on larger pictures: the trainer's probes at three sizes, on the report split's stills.
 
 Shipped heads are exported for one size of features; the probes take any, so they compare sizes with each
 other. Latents are in float32, rounded to the step of rate `default`.
@@ -17,8 +17,9 @@ from evaluation.metrics.coco import CocoScore, average_precision
 
 __all__ = ["SIZES", "probe_sizes"]
 
-SIZES = ((352, 640), (448, 768))
-"""Height and width. 432 is no multiple of 32: 768x448 letterboxes a 16:9 picture to 768x432."""
+SIZES = ((352, 640), (448, 768), (544, 960))
+"""Height and width, the served one first. 432 is no multiple of 32: 768x448 letterboxes a 16:9 picture to
+768x432."""
 
 
 def probe_sizes(root: Path, checkpoint: Path, tick: Callable[[], None]) -> dict[str, CocoScore]:

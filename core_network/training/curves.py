@@ -67,15 +67,17 @@ def draw_panels(panels: Sequence[Panel], stages: Sequence[tuple[str, int]], path
         axes.set_ylabel(panel.title)
     all_axes[-1].set_xlabel("step")
     end = 0
-    for name, steps in stages:
+    for number, (name, steps) in enumerate(stages):
         for axes in all_axes:
             axes.axvline(end, color="0.8", linewidth=1, zorder=0)
-        all_axes[0].annotate(name, (end, 1), xycoords=("data", "axes fraction"), fontsize="small", va="top")
+        # In turns a line lower, so that short stages can be read.
+        at = (end, 1 - 0.07 * (number % 2))
+        all_axes[0].annotate(name, at, xycoords=("data", "axes fraction"), fontsize="small", va="top")
         end += steps
     for axes in all_axes:
         axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize="small", loc="center right")
+            axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     temporary = path.with_suffix(".tmp")
     figure.savefig(temporary, dpi=90, format="png")
     os.replace(temporary, path)

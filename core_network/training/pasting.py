@@ -44,8 +44,8 @@ def with_copies(still: Still, rng: np.random.Generator) -> tuple[Still, list[int
 def with_people_pasted(still: Still, rng: np.random.Generator) -> tuple[Still, list[int]]:
     """Return the still with up to four of its people copied, and which person of the original each one is.
 
-    Most copies stand half over somebody else. A copy stands on the line where its original stands, so its size is right. Stills without people, or whose
-    past is known, are returned as they are.
+    Most copies stand half over somebody else, on the line where their original stands, so that their size is
+    right. Stills without people, or whose past is known, are returned as they are.
     """
     if still.people is None or len(still.people) < 2 or still.earlier:
         return still, list(range(0 if still.people is None else len(still.people)))

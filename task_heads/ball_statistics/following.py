@@ -1,6 +1,6 @@
 """From candidates to one ball: several hypotheses are followed, the one with the best evidence is shown.
 
-    candidates [n, 3], clutter -> evidence -> predict -> pair -> Kalman update -> births -> choice
+    candidates [2, n], clutter -> evidence -> predict -> pair -> Kalman update -> births -> choice
                                                                                    -> Sight, slots'
 
 Evidence is in log-odds and adds up along a path (track before detect): a weak peak where the ball has to be
@@ -20,12 +20,30 @@ __all__ = ["SLOTS", "SLOT_VALUES", "Follower", "Sight", "Tuning"]
 
 SLOTS = 8
 _STATE = (
-    "x", "y", "lost", "evidence", "vx", "vy", "p00", "p01", "p11", "strength", "hits", "active", "followed"
+    "x", "y", "lost", "evidence", "vx", "vy", "p00", "p01", "p11", "strength", "hits", "active", "plain",
+    "followed",
 )  # fmt: skip
-"""Columns of the slots. `lost`: seconds since it was seen; `strength`: highest score of late."""
+"""Columns of the slots. `lost`: seconds since it was seen; `strength`: highest score of late; `plain`:
+log-odds above the threshold on this frame."""
 SLOT_VALUES = len(_STATE)
-_AT = {name: column for column, name in enumerate(_STATE)}
+_BOUNDED = 4
+"""So many of the first columns have bounds; what leaves them ends."""
+_DERIVED = ("spread", "reach", "nearest", "regain", "leap")
+"""What else is foreseen of a slot: variance of a sighting, -2 times the variance of the gate, what a squared
+distance over that must exceed, evidence lost since the last frame, px that it may have leapt since it was
+seen."""
+_FORESEEN = (*_STATE, *_DERIVED)
+_TOLD = (
+    "worth", "lost", "active", "x", "y", "vx", "vy", "strength", "hits", "lost", "belief", "active",
+    "followed", "sure",
+)  # fmt: skip
+"""What the choice reads of the slots: three columns to choose by, the rest is said of the chosen one."""
+_TO_CHOOSE = 3
 _NEVER = -1e3
+_LEAST = -100.0
+"""Pairs that are worth less are none; a difference of less than `_HAIR` is none."""
+_OUT = 1e3
+_HAIR = 2e-6
 _ROUNDS = 3
 
 
@@ -83,175 +101,262 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Sight:
-    """The ball on one frame, [1] each: place x y and speed vx vy (px, px/s), highest score of late and hits;
-    `seen`, `guess` (not seen, its place is a prediction) and `start` (not the thing that was shown before)
-    are 0 or 1, `sure` says from 0 to 1 how plainly it is seen."""
+    """The ball on one frame: place [2, 1] and velocity [2, 1] (px, px/s); [1, 1] each: highest score of late
+    and hits; `seen`, `guess` (not seen, its place is a prediction), `there` (either), `followed` (there, or
+    lost and not given up) and `start` (not the thing that was shown before) are 0 or 1, `sure` says from 0 to
+    1 how plainly it is seen."""
 
-    x: Tensor
-    y: Tensor
-    vx: Tensor
-    vy: Tensor
+    place: Tensor
+    velocity: Tensor
     score: Tensor
     hits: Tensor
     seen: Tensor
     sure: Tensor
     guess: Tensor
+    there: Tensor
+    followed: Tensor
     start: Tensor
 
 
-def _paired(affinity: Tensor) -> Tensor:
-    """Return 1.0 for pairs of affinity [n, m]: rounds of mutual best; 0 never pairs."""
+def _paired(worth: Tensor) -> Tensor:
+    """Return 1.0 for pairs of worth [n, m]: rounds of mutual best; equal values would pair twice."""
     pairs: Tensor | None = None
-    left = affinity
+    left = worth
     for number in range(_ROUNDS):
-        best = torch.maximum(left.amax(1, keepdim=True), left.amax(0, keepdim=True))
-        both = (left >= best.clamp(min=1e-30)).float()
+        best = torch.maximum(left.amax(1, keepdim=True), left.amax(0, keepdim=True).clamp(min=_LEAST))
+        both = torch.where(left >= best, _OUT, 0.0)
         pairs = both if pairs is None else pairs + both
         if number + 1 < _ROUNDS:
-            left = left * (1 - torch.maximum(both.amax(1, keepdim=True), both.amax(0, keepdim=True)))
+            left = left - both.amax(1, keepdim=True) - both.amax(0, keepdim=True)
     assert pairs is not None
-    return pairs
+    return pairs * (1 / _OUT)
 
 
 class Follower(nn.Module):
-    """Kalman filters with constant velocity over SLOTS hypotheses, and the choice among them."""
+    """Kalman filters with constant velocity over SLOTS hypotheses, and the choice among them.
 
-    unequal: Tensor
-    earlier: Tensor
+    What is linear in a slot's columns is a product with a constant matrix: a node costs more than its
+    arithmetic.
+    """
+
+    tie: Tensor
+    rates: Tensor
+    powers: Tensor
     change: Tensor
-    beginning: Tensor
+    always: Tensor
+    pace: Tensor
+    fresh: Tensor
+    ones: Tensor
+    blank: Tensor
+    rest: Tensor
+    revise: Tensor
+    gains: Tensor
+    lowest: Tensor
+    highest: Tensor
+    rank_new: Tensor
+    rank_free: Tensor
+    places: Tensor
+    tell: Tensor
+    earlier: Tensor
 
     def __init__(self, tuning: Tuning, candidates: int) -> None:
         super().__init__()
         self.tuning = t = tuning
-        # Equal scores would pair twice: earlier slots and candidates win by a hair.
-        tie = 1 - 1e-6 * (torch.arange(SLOTS)[:, None] * candidates + torch.arange(candidates)[None, :])
-        self.register_buffer("unequal", tie.float(), persistent=False)
-        self.register_buffer("earlier", -1e-5 * torch.arange(SLOTS).float()[:, None], persistent=False)
-        # slots' = slots @ (sum of these times 1, dt, dt^2, dt^3, fades); noise comes with `active`.
-        change = torch.zeros(6, SLOT_VALUES, SLOT_VALUES)
 
-        def goes(power: int, source: str, target: str, factor: float = 1.0) -> None:
-            change[power, _AT[source], _AT[target]] = factor
+        def keep(name: str, value: Tensor) -> None:
+            self.register_buffer(name, value, persistent=False)
 
-        for name in ("x", "y", "lost", "vx", "vy", "p00", "p01", "p11", "hits", "active", "followed"):
-            goes(0, name, name)
-        goes(1, "vx", "x")
-        goes(1, "vy", "y")
-        goes(1, "active", "lost")
-        goes(1, "active", "evidence", -t.miss)
-        goes(1, "p01", "p00", 2.0)
-        goes(2, "p11", "p00")
-        goes(1, "p11", "p01")
-        goes(3, "active", "p00", t.accelerate**2 / 3)
-        goes(2, "active", "p01", t.accelerate**2 / 2)
-        goes(1, "active", "p11", t.accelerate**2)
-        goes(4, "evidence", "evidence")
-        goes(5, "strength", "strength")
-        self.register_buffer("change", change.flatten(1), persistent=False)
-        # A candidate's x y score evidence plain 1 -> a new slot.
-        beginning = torch.zeros(6, SLOT_VALUES)
-        for row, name, factor in (
-            (0, "x", 1.0), (1, "y", 1.0), (2, "strength", 1.0), (3, "evidence", 1.0), (5, "hits", 1.0),
-            (5, "active", 1.0), (5, "p00", t.measure_px**2), (5, "p11", t.start_speed**2),
-        ):  # fmt: skip
-            beginning[row, _AT[name]] = factor
-        self.register_buffer("beginning", beginning, persistent=False)
+        # Equal worth would pair twice: earlier slots and candidates win by a hair.
+        keep("tie", -_HAIR * torch.arange(SLOTS * candidates).float().reshape(SLOTS, candidates))
+        keep("rates", -1 / torch.tensor([[t.fade_seconds, t.memory_seconds]]))
+        keep("powers", torch.arange(4).float()[None])
+        keep("change", _foresight(t).flatten(1))
+        always = torch.zeros(1, len(_FORESEEN))
+        always[0, _FORESEEN.index("spread")] = t.measure_px**2
+        always[0, _FORESEEN.index("reach")] = -2 * t.measure_px**2
+        always[0, _FORESEEN.index("nearest")] = 1.0  # nothing is so near to an empty slot
+        keep("always", always)
+        keep("pace", torch.full((2, 1), t.fits / t.moving**2))
+        # A candidate as a new slot: speed and covariance, hits and active.
+        fresh = torch.tensor([0.0, 0.0, t.measure_px**2, 0.0, t.start_speed**2])
+        keep("fresh", fresh[:, None].repeat(1, candidates))
+        keep("ones", torch.ones(2, candidates))
+        keep("blank", torch.zeros(1, candidates))
+        keep("rest", torch.zeros(1 + len(_DERIVED), candidates))
+        revise, gains = _revision()
+        keep("revise", revise)
+        keep("gains", gains)
+        lowest, highest = torch.full((2, 1, len(_FORESEEN)), 1e30).unbind()
+        lowest = -lowest
+        lowest[0, _STATE.index("strength")], highest[0, _STATE.index("evidence")] = 0.0, t.top
+        keep("lowest", lowest)
+        keep("highest", highest)
+        # How many new candidates, or free slots, come before this one, less 1000; more for what is not new,
+        # and still more for what is not free.
+        keep("rank_new", torch.triu(torch.ones(candidates, candidates), 1) - 1000 * torch.eye(candidates))
+        keep("rank_free", 5000 * torch.eye(SLOTS) - torch.tril(torch.ones(SLOTS, SLOTS), -1))
+        keep("places", torch.arange(SLOTS).float()[:, None] - 1000)
+        tell = torch.zeros(len(_FORESEEN), len(_TOLD))
+        for column, name in enumerate(_TOLD):
+            if name in _STATE:
+                tell[_STATE.index(name), column] = 1.0
+        evidence, shown = _STATE.index("evidence"), _STATE.index("followed")
+        worth, belief = _TOLD.index("worth"), _TOLD.index("belief")
+        tell[evidence, worth] = tell[evidence, belief] = 1.0
+        tell[shown, worth], tell[shown, belief] = t.advantage, t.shown - t.kept
+        tell[_STATE.index("plain"), _TOLD.index("sure")] = 1 / t.plain
+        keep("tell", tell)
+        earlier = torch.zeros(SLOTS, len(_TOLD))
+        earlier[:, worth] = -1e-5 * torch.arange(SLOTS)
+        keep("earlier", earlier)
 
     def forward(
-        self, place: Tensor, score: Tensor, logits: Tensor, usual: Tensor, corner: Tensor, size: Tensor,
-        dt: Tensor, threshold: Tensor, slots: Tensor, first: Tensor,
+        self, place: Tensor, score: Tensor, logits: Tensor, usual: Tensor, bounds: Tensor, dt: Tensor,
+        threshold: Tensor, slots: Tensor, later: Tensor,
     ) -> tuple[Sight, Tensor]:  # fmt: skip
         """Return what is shown and slots' [SLOTS, SLOT_VALUES].
 
-        place [2, n]: candidates' x y, best first; score, logits, usual [1, n]: score (0: no candidate), its
-        log-odds, and the mean score of the place; corner, size [2]: of the picture; dt, threshold [1];
-        first [1]: 1 on the first frame after a reset, which has to believe what it sees.
+        place [2, n]: candidates' x y, best first; score, logits, usual [1, n]: score, its log-odds (very low:
+        no candidate), and the mean score of the place; bounds [2, 4]: middle and half width of what `x y lost
+        evidence` may be; dt [1, 1], threshold [1]; later [1, 1]: False on the first frame after a reset,
+        which has to believe what it sees.
         """
         t = self.tuning
-        plain = logits - torch.log(threshold / (1 - threshold))
-        evidence = self.evidence(score, plain, usual)
-        candidates = torch.cat([place, score, evidence, plain, torch.ones(1, place.shape[1])]).T
+        plain = logits + torch.log(1 / threshold - 1)
+        evidence = self.evidence(plain, usual)
+        candidates = torch.cat([place, self.blank, evidence, self.fresh, score, self.ones, plain, self.rest])
+        candidates = candidates.T  # as new slots
 
-        fades = torch.exp(dt * torch.tensor([-1 / t.fade_seconds, -1 / t.memory_seconds]))
-        square = dt * dt
-        powers = torch.cat([torch.ones_like(dt), dt, square, square * dt, fades])
-        slots = slots @ (powers @ self.change).view(SLOT_VALUES, SLOT_VALUES)
-        before = (slots[:, :3] * slots[:, 12:13]).sum(0)
-        at, lost, belief, speed, p00, p01, p11, strength, hits, active, followed = torch.split(
-            slots, [2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1], 1
+        step = torch.cat([torch.pow(dt, self.powers), torch.exp(dt * self.rates)], 1) @ self.change
+        foreseen = torch.addmm(self.always, slots, step.view(SLOT_VALUES, -1))
+        at, _, speed, p0, _, active, _, followed, spread, reach, nearest, _ = torch.split(
+            foreseen, [2, 2, 2, 2, 3, 1, 1, 1, 1, 1, 1, 2], 1
         )
-        x, y = torch.split(at, 1, 1)
-        row_x, row_y = torch.split(place, 1)
-        dx, dy = row_x - x, row_y - y
-        spread = p00 + t.measure_px**2
-        far = (dx * dx + dy * dy) / (spread + square * t.kick**2)
-        pace = (speed * speed).sum(1, keepdim=True) * (t.fits / t.moving**2)
-        fitting = pace.clamp(max=t.fits) - 0.5 * far
-        fit = torch.where(far < t.gate, evidence + fitting, _NEVER)
-        pairs = _paired(torch.exp(fit) * (self.unequal * active))
-        z = pairs @ candidates
-        seen_place, seen_score, gained, plainly, hit = torch.split(z, [2, 1, 1, 1, 1], 1)
-        gain = hit / spread
-        k0, k1 = p00 * gain, p01 * gain
-        off = seen_place - at
-        at, speed = at + k0 * off, speed + k1 * off
-        gained = gained + (pairs * fitting).sum(1, keepdim=True) + hit * (t.miss * dt)
-        belief = (belief + gained).clamp(max=t.top)
-        lost = lost - hit * lost
-        least = torch.cat([corner, torch.tensor([-1.0, t.ends])])
-        most = torch.cat([corner + size, torch.tensor([t.forget_seconds, 99.0])])
-        kept = torch.cat([at, lost, belief], 1)
-        going = (kept >= least) & (kept <= most)
-        active = active * going.float().amin(1, keepdim=True)
+        before = foreseen.T @ followed
 
-        new = (evidence > t.begins - t.begins * first).float() * (1 - pairs.amax(0, keepdim=True))
-        free = 1 - active
-        born = (torch.cumsum(new, 1) == torch.cumsum(free, 0)).float() * new * free
-        b = born @ candidates
-        _, new_plainly, birth = torch.split(b, [4, 1, 1], 1)
-        going_on = torch.cat(
-            [kept, speed, p00 - k0 * p00, p01 - k0 * p01, p11 - k1 * p01]
-            + [torch.maximum(strength, seen_score), hits + hit, active, followed],
-            1,
-        )
-        slots = going_on * (active - active * birth) + b @ self.beginning
-        return self._choice(slots, plainly + new_plainly, before, first)
+        off = place - at[:, :, None]
+        far = (off * off).sum(1) / reach
+        fitting = far + ((speed * speed) @ self.pace).clamp(max=t.fits)
+        fit = torch.where(far > nearest, evidence + fitting, _NEVER)
+        pairs = _paired(fit + self.tie)
+        seen_as = pairs @ candidates
+        gained = (pairs * fit).sum(1, keepdim=True)
+        slots = self._revised(foreseen, seen_as, gained, p0, spread)
 
-    def evidence(self, score: Tensor, plain: Tensor, usual: Tensor) -> Tensor:
+        middle, half = torch.split(bounds, 1)
+        outside = ((slots[:, :_BOUNDED] - middle).abs() - half).amax(1, keepdim=True)
+        active = torch.where(outside <= 0, active, 0.0)
+        begins = (evidence > torch.where(later, t.begins, 0.0)).float()
+        new = torch.relu(begins - pairs.amax(0, keepdim=True))
+        free = torch.addmm(self.places, self.rank_free, active)
+        born = (new @ self.rank_new == free).float()
+        slots = torch.where(active > 0.5, slots, born @ candidates)
+        return self._choice(slots, before, later)
+
+    def evidence(self, plain: Tensor, usual: Tensor) -> Tensor:
         """Return what each candidate says for a ball at its place [1, n]; plain: its log-odds above the
         threshold."""
         t = self.tuning
         share = usual.clamp(1e-4, 1 - 1e-4)
-        clutter = t.clutter_share * (torch.log(share / (1 - share)) - math.log(t.usual / (1 - t.usual)))
-        evidence = plain - clutter.clamp(0.0, t.clutter_most)
-        return torch.where((score > 0) & (evidence > t.continues), evidence, _NEVER)
+        usually = t.clutter_share * math.log(t.usual / (1 - t.usual))
+        unlike = torch.log(1 / share - 1) * t.clutter_share + usually
+        evidence = plain + unlike.clamp(-t.clutter_most, 0.0)
+        return torch.where(evidence > t.continues, evidence, _NEVER)
 
-    def _choice(self, slots: Tensor, now: Tensor, before: Tensor, first: Tensor) -> tuple[Sight, Tensor]:
-        """Choose the hypothesis to follow, and say what of it is shown; now [SLOTS, 1]: how plain it is on
-        this frame, before [3]: place and seconds unseen of what was followed."""
+    def _revised(
+        self, foreseen: Tensor, seen_as: Tensor, gained: Tensor, p0: Tensor, spread: Tensor
+    ) -> Tensor:
+        """Return the slots [SLOTS, foreseen values] after what was seen of them; p0 [SLOTS, 2]: covariance of
+        the place with place and speed."""
+        hits = _STATE.index("hits")
+        hit = seen_as[:, hits : hits + 1]
+        gains = torch.cat([p0 * (hit / spread), hit], 1) @ self.gains
+        off = torch.cat([seen_as, gained, foreseen], 1) @ self.revise
+        return torch.minimum(foreseen + gains * torch.maximum(off, self.lowest), self.highest)
+
+    def _choice(self, slots: Tensor, before: Tensor, later: Tensor) -> tuple[Sight, Tensor]:
+        """Choose the hypothesis to follow, and say what of it is shown; before [foreseen values, 1]: of what
+        was followed."""
         t = self.tuning
-        values, shown = torch.split(slots, [SLOT_VALUES - 1, 1], 1)
-        away = (values[:, 2:3] > 0).float()
-        worth = slots[:, 3:4] + t.advantage * shown - t.absent * away + self.earlier
-        worth = torch.where(values[:, 11:12] > 0.5, worth, _NEVER)
-        best = worth.amax(0, keepdim=True)
-        chosen = ((worth >= best) & (best > _NEVER / 2)).float()
-        one = (chosen * torch.cat([slots, now], 1)).sum(0)
-        x, y, lost, belief, vx, vy, strength, hits, exists, goes_on, plainly = torch.split(
-            torch.cat([one[:6], one[9:]]), 1
+        worth, lost, active, told = torch.split(
+            torch.addmm(self.earlier, slots, self.tell), [1, 1, 1, len(_TOLD) - _TO_CHOOSE], 1
+        )
+        worth = torch.where(lost > 0, worth - t.absent, worth)
+        worth = torch.where(active > 0.5, worth, _NEVER)
+        chosen = (worth >= worth.amax(0, keepdim=True).clamp(min=_NEVER / 2)).float()
+        place, velocity, strength, hits, lost, belief, exists, goes_on, plainly = torch.split(
+            told.T @ chosen, [2, 2, 1, 1, 1, 1, 1, 1, 1]
         )
         # Evidence decides what is followed; it goes on through a gap as long as nothing better is there.
-        good = (belief > t.shown + (t.kept - t.shown) * torch.maximum(goes_on, first)).float() * exists
-        exists = torch.maximum(good, goes_on)
-        unseen = (lost > 0).float()
-        seen = good - good * unseen
+        good = torch.where(belief > torch.where(later, t.shown, t.kept), exists, 0.0)
+        followed = torch.maximum(good, goes_on)
+        seen = torch.where(lost > 0, 0.0, good)
         # A weak sighting says where the ball is, but little of who has it.
-        sure = seen * (plainly * (1 / t.plain)).clamp(0.0, 1.0)
-        guess = good * unseen * ((lost <= t.guess_seconds) & (hits >= t.guess_hits)).float()
-        off = one[:2] - before[:2]
-        reach = t.leap * (before[2:3]).clamp(max=t.leap_seconds)
-        near = ((off * off).sum(0, keepdim=True) <= reach * reach).float()
-        start = exists - exists * torch.maximum(goes_on, near)
-        sight = Sight(x, y, vx, vy, strength, hits * exists, seen, sure, guess, start)
-        return sight, torch.cat([values, chosen * exists], 1)
+        sure = seen * plainly.clamp(0.0, 1.0)
+        guess = torch.where((lost <= t.guess_seconds) & (hits >= t.guess_hits), good - seen, 0.0)
+        was, _, leap = torch.split(before, [2, len(_FORESEEN) - 3, 1])
+        off, leap = place - was, leap.clamp(max=t.leap * t.leap_seconds)
+        near = (off * off).sum(0, keepdim=True) <= leap * leap
+        start = torch.where(near, 0.0, followed - goes_on)
+        sight = Sight(
+            place, velocity, strength, hits, seen, sure, guess, seen + guess, followed, start
+        )  # fmt: skip
+        return sight, torch.cat([slots[:, : SLOT_VALUES - 1], chosen * followed], 1)
+
+
+def _foresight(t: Tuning) -> Tensor:
+    """Return [6, SLOT_VALUES, foreseen values]: slots times the sum of these times 1, dt, dt^2, dt^3 and the
+    two fades are the slots later; noise comes with `active`."""
+    change = torch.zeros(6, SLOT_VALUES, len(_FORESEEN))
+
+    def goes(power: int, source: str, target: str, factor: float = 1.0) -> None:
+        change[power, _STATE.index(source), _FORESEEN.index(target)] += factor
+
+    for name in ("x", "y", "lost", "vx", "vy", "p01", "p11", "hits", "active", "followed"):
+        goes(0, name, name)
+    goes(1, "vx", "x")
+    goes(1, "vy", "y")
+    goes(1, "active", "lost")
+    goes(1, "active", "evidence", -t.miss)
+    goes(1, "active", "regain", t.miss)
+    # `reach` adds to the variance what a kick may do.
+    for target, factor in (("p00", 1.0), ("spread", 1.0), ("reach", -2.0)):
+        goes(0, "p00", target, factor)
+        goes(1, "p01", target, 2.0 * factor)
+        goes(2, "p11", target, factor)
+        goes(3, "active", target, t.accelerate**2 / 3 * factor)
+    goes(2, "active", "reach", -2 * t.kick**2)
+    goes(1, "p11", "p01")
+    goes(2, "active", "p01", t.accelerate**2 / 2)
+    goes(1, "active", "p11", t.accelerate**2)
+    goes(4, "evidence", "evidence")
+    goes(5, "strength", "strength")
+    goes(0, "active", "nearest", -t.gate / 2 - 1.0)
+    goes(0, "lost", "leap", t.leap)
+    goes(1, "active", "leap", t.leap)
+    return change
+
+
+def _revision() -> tuple[Tensor, Tensor]:
+    """Return [of a sighting, evidence gained, foreseen; foreseen values], whose product with these times the
+    gains changes a slot, and [3, foreseen values], which takes the filter's two gains and one to their
+    columns."""
+    values = len(_FORESEEN)
+    revise, gains = torch.zeros(values + 1 + values, values), torch.zeros(3, values)
+    foreseen = values + 1
+    for gain, target, sighting, source in (
+        (0, "x", "x", "x"), (0, "y", "y", "y"), (1, "vx", "x", "x"), (1, "vy", "y", "y"),
+        (0, "p00", None, "p00"), (0, "p01", None, "p01"), (1, "p11", None, "p01"),
+        (2, "lost", None, "lost"), (2, "strength", "strength", "strength"), (2, "hits", "hits", None),
+        (2, "plain", "plain", None),
+    ):  # fmt: skip
+        column = _STATE.index(target)
+        gains[gain, column] = 1.0
+        if sighting is not None:
+            revise[_STATE.index(sighting), column] = 1.0
+        if source is not None:
+            revise[foreseen + _FORESEEN.index(source), column] = -1.0
+    evidence = _STATE.index("evidence")
+    gains[2, evidence] = revise[values, evidence] = 1.0
+    revise[foreseen + _FORESEEN.index("regain"), evidence] = 1.0
+    return revise, gains

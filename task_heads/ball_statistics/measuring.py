@@ -4,7 +4,8 @@ bounces.
     path, people -> camera movement, scale -> sudden changes -> who has it -> stats [1, n], memory'
 
 What cannot be known has a `valid` flag of 0. All lengths are pixels of the core's input, rates are per
-second.
+second. What is said of the ball are columns [n, 1] of named values; whatever is a sum of them, and every
+comparison, is a line of a table (`Lines`).
 """
 
 from __future__ import annotations
@@ -15,8 +16,20 @@ import torch
 from torch import Tensor, nn
 
 from task_heads.ball_statistics.following import Sight
+from task_heads.ball_statistics.lines import Line, Lines, every, up_to
 
-__all__ = ["CONTACT_VALUES", "MEMORY", "STATS", "Crowd", "Measures", "Meter", "People", "recall"]
+__all__ = [
+    "CONTACT_VALUES",
+    "MEMORY",
+    "STATS",
+    "Crowd",
+    "Known",
+    "Measures",
+    "Meter",
+    "Path",
+    "People",
+    "recall",
+]
 
 STATS = (
     "visible", "ball_x", "ball_y", "confidence", "speed", "moving", "unseen", "ever", "share", "timed",
@@ -26,15 +39,20 @@ STATS = (
 )  # fmt: skip
 """Columns of the output `stats`."""
 
-_TOTALS = ("total_s", "visible_s", "in_play", "first_s", "second_s", "camera_x", "camera_y")
+_TOTALS = ("total_s", "visible_s", "in_play", "first_s", "second_s")
+_CAMERA = ("camera_x", "camera_y")
 _COUNTS = (
     "turns", "bounces", "hits", "touches", "first_passes", "first_turnovers", "second_passes",
     "second_turnovers",
 )  # fmt: skip
 _CLOCKS = ("unseen", "since_change", "since_move", "since_contact", "hidden")
 _FACTS = ("ever", "peopled")
-_LAST = ("height", "slope", "turned", "sprang", "struck", "jump", "holder", "team")
-MEMORY = (*_TOTALS, *_COUNTS, *_CLOCKS, *_FACTS, *_LAST)
+_SCALE = ("height", "slope")
+_CHANGED = ("turned", "sprang", "struck")
+_JUMP = ("jump",)
+_OWNER = ("holder", "team")
+_GROUPS = (_TOTALS, _CAMERA, _COUNTS, _CLOCKS, _FACTS, _SCALE, _CHANGED, _JUMP, _OWNER)
+MEMORY = tuple(name for group in _GROUPS for name in group)
 """What is remembered between frames; all 0 after a reset."""
 
 CONTACT_VALUES = 4
@@ -45,15 +63,37 @@ FOOTBALL, TENNIS, BADMINTON, VOLLEYBALL = 0.0, 1.0, 2.0, 3.0
 """Values of the setting `sport`."""
 
 
+_OUTPUT: dict[str, tuple[str, str]] = {
+    "visible": ("one", "seen"), "ball_x": ("ball_x", "seen"), "ball_y": ("ball_y", "seen"),
+    "confidence": ("score", "seen"), "speed": ("speed", "moving"), "moving": ("one", "moving"),
+    "unseen": ("unseen", "one"), "ever": ("ever", "one"), "share": ("share", "timed"),
+    "timed": ("timed", "one"), "speed_m_s": ("speed_m_s", "ground"), "scaled": ("one", "ground"),
+    "turns": ("turns", "one"), "touches": ("touches", "one"), "peopled": ("at_football", "one"),
+    "holder": ("holder", "held"), "held": ("held", "one"), "team": ("team", "owned"),
+    "owned": ("owned", "one"), "first_share": ("first_share", "one"), "second_share": ("second_share", "one"),
+    "shared": ("shared", "football"), "first_passes": ("first_passes", "one"),
+    "second_passes": ("second_passes", "one"), "first_turnovers": ("first_turnovers", "one"),
+    "second_turnovers": ("second_turnovers", "one"), "in_play": ("in_play", "one"), "hits": ("hits", "one"),
+    "bounces": ("bounces", "one"), "rally": ("rally", "one"), "bouncy": ("rally", "bouncy"),
+}  # fmt: skip
+"""Each statistic is one value times another, which says whether it is there."""
+
 _PICKED: tuple[tuple[dict[str, float], int | None], ...] = (
-    ({"x0": 0.5, "x1": 0.5}, 0), ({"y1": 1.0}, 1), ({"vx": 1.0}, 0), ({"vy": 1.0}, 1), ({"one": 1.0}, None),
-    ({"y0": -1.0, "y1": 1.0}, 1), ({"id": 1.0}, None), ({"team": 1.0}, None),
+    ({"x0": 0.5, "x1": 0.5}, 0), ({"y1": 1.0}, 1), ({"y1": 1.0}, 1), ({"vx": 1.0}, 0), ({"vy": 1.0}, 1),
+    ({"one": 1.0}, None), ({"y0": -1.0, "y1": 1.0}, 1), ({"id": 1.0}, None), ({"team": 1.0}, None),
     # Above 0.25 only where it is valid and no referee: label 0 or 1.
     ({"valid": 1.0, "label": -0.5}, None),
 )  # fmt: skip
 """What is read of the people, and the axis of the picture that it is measured along."""
-
+_AT = 2
+"""So many of the first rows are a place in the picture; the next is its height once more."""
 _ABSENT = {"team": -1.0, "one": 1.0}
+_STATES = (
+    "always", "seen", "going", "first_has", "second_has", "held", "owned", "moving", "football",
+    "at_football", "rally", "bouncy",
+)  # fmt: skip
+"""What is so on this frame, 0 or 1."""
+_FAR = 1e3
 
 
 @dataclass(frozen=True)
@@ -103,36 +143,70 @@ class People:
     shape: tuple[int, int]
     columns: tuple[str, ...]
 
-    def picked(self) -> tuple[Tensor, Tensor]:
-        """Return the matrix and the column that make the rows `_PICKED` of the table's columns."""
-        pick = torch.zeros(len(_PICKED), len(self.columns))
-        fixed = torch.zeros(len(_PICKED), 1)
-        for row, (parts, _) in enumerate(_PICKED):
+    @property
+    def read(self) -> int:
+        """How many rows are read of the table."""
+        return len(_PICKED)
+
+    def picked(self, across: float, down: float) -> tuple[Tensor, Tensor]:
+        """Return [rows * columns, 7] and [rows, 7], which take the view's six values and one to a matrix and
+        a column; that matrix times the table plus that column is what is read of the people, in px of an
+        input of this size."""
+        pick = torch.zeros(len(_PICKED), len(self.columns), 7)
+        fixed = torch.zeros(len(_PICKED), 7)
+        scales = torch.zeros(3, 7)
+        scales[0, 2], scales[1, 3], scales[2, 6] = across, down, 1.0
+        for row, (parts, axis) in enumerate(_PICKED):
+            scale = scales[2 if axis is None else axis]
             for name, factor in parts.items():
                 if name in self.columns:
-                    pick[row, self.columns.index(name)] = factor
+                    pick[row, self.columns.index(name)] = factor * scale
                 else:
-                    fixed[row] += _ABSENT.get(name, 0.0) * factor
-        return pick, fixed
+                    fixed[row] += _ABSENT.get(name, 0.0) * factor * scale
+        fixed[0, 0] = across
+        fixed[1 : _AT + 1, 1] = down
+        return pick.flatten(0, 1), fixed
 
 
-def recall(memory: Tensor) -> dict[str, Tensor]:
-    """Return what is remembered by its name, [1] each, and the groups `totals`, `counts`, `clocks`, `camera`
-    [2], `scale` [2] (height, slope) and `changed` [3] (turned, sprang, struck)."""
-    known = dict(zip(MEMORY, torch.split(memory, 1), strict=True))
-    sizes = [5, 2, len(_COUNTS), len(_CLOCKS), len(_FACTS), 2, 3, 3]
-    parts = torch.split(memory, sizes)
-    names = ("totals", "camera", "counts", "clocks", "facts", "scale", "changed", "rest")
-    return known | dict(zip(names, parts, strict=True))
+@dataclass(frozen=True)
+class Known:
+    """What is remembered, as columns: the groups of `MEMORY`."""
+
+    totals: Tensor
+    camera: Tensor
+    counts: Tensor
+    clocks: Tensor
+    facts: Tensor
+    scale: Tensor
+    changed: Tensor
+    jump: Tensor
+    owner: Tensor
+
+
+def recall(memory: Tensor) -> Known:
+    """Return the groups of what is remembered [MEMORY, 1]."""
+    return Known(*torch.split(memory, [len(group) for group in _GROUPS]))
+
+
+@dataclass(frozen=True)
+class Path:
+    """The latest places of the ball, [rows, n] each: without the camera's movement (2 rows), 1 where it was
+    seen there, and how long ago."""
+
+    place: Tensor
+    real: Tensor
+    age: Tensor
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """The people of a frame in px, [1, people] each: `place` [2, people] is where they stand, `flow`
-    [2, people] their velocity, `valid` 0 or 1; `pan` [2] is the camera's velocity and `steady` [1] 1 where
-    enough people show it."""
+    """The people of a frame in px, [1, people] each: `place` [2, people] is where they stand, `stand` its
+    height in the picture, `flow` [2, people] their velocity, `valid` 1 or a hair
+    more than 0; `pan` [2, 1] is the camera's
+    velocity and `steady` [1, 1] 1 where enough people show it."""
 
     place: Tensor
+    stand: Tensor
     flow: Tensor
     tall: Tensor
     number: Tensor
@@ -145,278 +219,356 @@ class Crowd:
 class Meter(nn.Module):
     """Turns one frame's sight, path and people into statistics."""
 
-    pick: Tensor
-    fixed: Tensor
-    stretch: Tensor
+    span_middle: Tensor
+    span_half: Tensor
+    differences: Tensor
+    lengths: Tensor
+    quadratic: Tensor
+    nearby: Tensor
+    rows: Tensor
+    least: Tensor
+    slowly: Tensor
+    stands: Tensor
+    ones: Tensor
 
     def __init__(self, measures: Measures, people: People) -> None:
         super().__init__()
-        self.measures, self.people = measures, people
-        pick, fixed = people.picked()
-        self.register_buffer("pick", pick, persistent=False)
-        self.register_buffer("fixed", fixed, persistent=False)
-        # Width, height -> scale of each row of `_PICKED`.
-        stretch = torch.zeros(2, len(_PICKED))
-        for row, (_, axis) in enumerate(_PICKED):
-            if axis is not None:
-                stretch[axis, row] = 1.0
-        self.register_buffer("stretch", stretch, persistent=False)
+        self.measures = m = measures
 
-    def camera(self, table: Tensor, corner: Tensor, size: Tensor) -> Crowd:
+        def keep(name: str, value: Tensor) -> None:
+            self.register_buffer(name, value, persistent=False)
+
+        keep("ones", torch.ones(1, 3))
+        # Ages from the first to the second: middle and half width. A hair keeps them apart.
+        spans = torch.tensor([[-1.0, m.after_s + 1e-5], [m.after_s + 1e-5, m.before_s + 1e-5]])
+        keep("span_middle", spans.mean(1, keepdim=True))
+        keep("span_half", (spans[:, 1:] - spans[:, :1]) / 2 - 1e-6)
+        # Of after x y, before x y, velocity x y: before, after, after - before, velocity; of their squares:
+        # three lengths, that of the velocity, and what the length over ground is made of.
+        differences, lengths = torch.zeros(8, 6), torch.zeros(6, 8)
+        for axis in range(2):
+            differences[axis, 2 + axis] = differences[2 + axis, axis] = 1.0
+            differences[4 + axis, axis], differences[4 + axis, 2 + axis] = 1.0, -1.0
+            differences[6 + axis, 4 + axis] = 1.0
+            lengths[4 + axis, 2 + axis] = 1.0
+            for vector in range(4):
+                lengths[vector, 2 * vector + axis] = 1.0
+        keep("differences", differences)
+        keep("lengths", lengths)
+        # Of x y from somebody's feet and their squares, in heights: the distance in shares of the reach,
+        # and the logarithm of how much somebody counts for the scale.
+        across, up, above = m.reach
+        keep("quadratic", torch.tensor(
+            [[0.0, 2 * above / up**2, across**-2, up**-2], [0.0, 0.0, -0.5 / 25, -0.5 / 25]]
+        ))  # fmt: skip
+        keep("nearby", torch.tensor([[(above / up) ** 2], [0.0]]))
+        keep("rows", torch.arange(people.shape[0])[None])
+        keep("slowly", torch.tensor([[1.0], [0.25]]))
+        keep("least", torch.tensor([[1e-6], [1e-6], [1e-6], [0.0], [0.0], [0.0]]))
+        # How fast a clock runs less while the ball is seen.
+        keep("stands", torch.tensor([[-1.0 if name == "hidden" else 0.0] for name in _CLOCKS]))
+        self.changes, self.motions = _changes(m)
+        self.possession, self.decisions, self.results = _possession(m)
+        self.circumstances, self.states = _circumstances(m)
+        self.shares = Lines(_TOTALS, {
+            "visible": {"visible_s": 1.0}, "first": {"first_s": 1.0}, "second": {"second_s": 1.0},
+            "total": {"total_s": 1.0}, "owned": {"first_s": 1.0, "second_s": 1.0},
+            "again": {"first_s": 1.0, "second_s": 1.0},
+        })  # fmt: skip
+        values = (
+            "ball_x", "ball_y", "score", "speed", "speed_m_s", "ground", "share", "first_share",
+            "second_share", "timed", "shared", "shared_too", *_TOTALS, *_COUNTS, *_CLOCKS, *_FACTS, *_OWNER,
+            *_STATES,
+        )  # fmt: skip
+        units = {"speed_m_s": m.person_m}  # from heights
+        self.values = Lines(values, {name: {_OUTPUT[name][0]: units.get(name, 1.0)} for name in STATS})
+        self.flags = Lines(values, {name: {_OUTPUT[name][1]: 1.0} for name in STATS})
+
+    def camera(self, table: Tensor, pick: Tensor, fixed: Tensor) -> Crowd:
         """Return the people in px and the camera's movement: that on which most people agree.
 
-        corner, size [2]: of the picture in px.
+        table [people, columns]; pick, fixed: from the view, see `People.picked`.
         """
-        plain = torch.tensor([0.0 if axis is not None else 1.0 for _, axis in _PICKED])
-        scale = size @ self.stretch + plain
-        rows = (self.pick @ table.T + self.fixed) * scale[:, None]
-        foot, flow, one, tall, number, team, flag = torch.split(rows, [2, 2, 1, 1, 1, 1, 1])
+        rows = torch.addmm(fixed, pick, table.T)
+        foot, stand, moving, tall, number, team, flag = torch.split(rows, [2, 1, 3, 1, 1, 1, 1])
         tall = tall.clamp(min=2.0)
-        valid = (flag > 0.25).float()
-        moving = torch.cat([flow, one])
-        loose = 1 / (tall * tall)
-        weight, steady = valid, None
-        for last in (False, False, True):  # Geman-McClure
-            total = (moving * weight).sum(1, keepdim=True)
-            count = total[2:3]
-            steady = count if steady is None else steady
-            mean = total / (count + 1e-6)
-            if last:
-                break
-            off = moving - mean
-            away = 1 + (off * off).sum(0, keepdim=True) * loose
-            weight = valid / (away * away)
-        assert steady is not None
-        enough = (steady[0] >= 4.0).float()
-        pan = mean[:2, 0] * enough
-        return Crowd(foot + corner[:, None], flow, tall, number, team, valid, pan, enough)
+        # A hair more than 0: there may be nobody.
+        valid = weight = torch.where(flag > 0.25, 1.0, 1e-12)
+        total = (moving * weight).sum(1, keepdim=True)
+        count = share = total[2:]  # the third row is one: it sums up to the weight
+        for _ in range(2):  # Geman-McClure
+            off = (moving - total / share) / tall
+            apart = torch.addmm(self.ones[:, :1], self.ones, off * off)
+            total = (moving * (valid / (apart * apart))).sum(1, keepdim=True)
+            share = total[2:]
+        pan, steady = torch.split(torch.where(count >= 4.0, total / share, 0.0), [2, 1])
+        return Crowd(foot, stand, moving[:2], tall, number, team, valid, pan, steady)
 
-    def _slopes(self, path: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the velocities [2, 2] over the latest rows of the path and over those before, and [2] 1
-        where three of them were seen."""
-        m = self.measures
-        place, kept, age, guess = torch.split(path[:, 2:], [2, 1, 1, 1], 1)
-        rows = torch.cat([age, kept - guess], 1).T
-        ages, real = rows[0:1], rows[1:2]
-        ages = ages - torch.tensor([[-1.0], [m.after_s]])
-        within = (ages > 0) & (ages <= torch.tensor([[m.after_s + 1.0], [m.before_s - m.after_s]]))
-        use = within.float() * real
+    def _slopes(self, path: Path) -> tuple[Tensor, Tensor]:
+        """Return the velocities [4, 1] over the latest rows of the path and over those before, x y each, and
+        [2, 1] 1 where three of them were seen."""
+        use = torch.where((path.age - self.span_middle).abs() <= self.span_half, path.real, 0.0)
+        aged = use * path.age
         count = use.sum(1, keepdim=True)
-        spots = torch.cat([age, place], 1)
-        middle = (use @ spots) / count.clamp(min=1.0)
-        away = (spots[None] - middle[:, None]) * use[:, :, None]
-        sums = (away * away[:, :, 0:1]).sum(1)
-        spread, along = torch.split(sums, [1, 2], 1)
+        aside = aged - use * (aged.sum(1, keepdim=True) / count.clamp(min=1.0))
+        along, spread = torch.split(aside @ torch.cat([path.place, path.age]).T, [2, 1], 1)
         known = ((count >= 3.0) & (spread > 1e-4)).float()
-        return along * (-known / spread.clamp(min=1e-5)), known[:, 0]
+        return (along * (-known / spread.clamp(min=1e-5))).view(4, 1), known
 
     def forward(
-        self, sight: Sight, path: Tensor, crowd: Crowd, memory: dict[str, Tensor], walked: Tensor,
-        contacts: Tensor, corner: Tensor, size: Tensor, view: Tensor, dt: Tensor, sport: Tensor,
+        self, sight: Sight, path: Path, crowd: Crowd, memory: Known, walked: Tensor, contacts: Tensor,
+        ball: Tensor, length: Tensor, lens: Tensor, dt: Tensor, sport: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """Return stats [1, len(STATS)], memory' and contacts'.
+        """Return stats [1, len(STATS)], memory' [MEMORY, 1] and contacts'.
 
-        path [rows, 7]: x y, x y without the camera's movement, valid, age, guess; crowd: from `camera`;
-        memory: from `recall`; walked [2]: how far the camera has moved since the reset.
+        path: with this frame's place; crowd: from `camera`; memory: from `recall`; walked [2, 1]: how far the
+        camera has moved since the reset; ball [2, 1]: its place in the source; length [1, 1]: px of the
+        source in one of the input; lens [1, 1]: focal length; sport [1, 1].
         """
-        m = self.measures
-        seen, there = sight.seen, torch.maximum(sight.seen, sight.guess)
-        here = torch.cat([sight.x, sight.y])
+        seen = sight.seen
         slopes, known = self._slopes(path)
-        after, before = torch.split(slopes.view(-1), 2)
         fresh, earlier = torch.split(known, 1)
-        off = (here[:, None] - crowd.place) / crowd.tall
-        scale, tall, flat, scaled = self._scale(off, seen, crowd, memory, size[:1], dt)
-        changed, change, moves = self._changes(memory, before, after, seen * fresh * earlier, tall, sport, dt)
-        who, contacts, alone = self._nearest(off, sight, crowd, memory, after, fresh, contacts, dt)
-        counted, contact, owner, peopled = self._possession(memory, crowd, who, contacts, alone, seen)
+        fresh = fresh * seen
+        off = (sight.place - crowd.place) / crowd.tall
+        distance, nearby = torch.split(
+            torch.addmm(self.nearby, self.quadratic, torch.cat([off, off * off])), 1
+        )
+        scale, tall, steep, scaled = self._scale(torch.exp(nearby), seen, crowd, memory, lens, dt)
+        lengths, speeds = self._lengths(slopes, sight.velocity, steep)
+        changed, change, moves = self._changes(memory, slopes, lengths, fresh * earlier, tall, sport, dt)
+        counted, contact, owner, peopled, contacts = self._possession(
+            distance, sight, crowd, memory, slopes[:2], fresh, contacts, dt
+        )
 
         # Each clock runs at its rate and begins again when its event happens.
-        one = torch.ones(1)
-        again = 1 - torch.cat([seen, change, seen * fresh * moves, contact, contact])
-        clocks = (memory["clocks"] + dt * torch.cat([one, one, one, one, 1 - seen])) * again
-        unseen, _, since_move, since_contact, _ = torch.split(clocks, 1)
-        holder, team = torch.split(owner, 1)
-        limits = torch.tensor([m.rest_s, m.contact_s, m.carry_s])
-        recent = torch.cat([since_move, since_contact, since_contact]) <= limits
-        going, in_reach, carried = torch.split(recent.float() * there, 1)
-        named = torch.cat([holder, holder, team + 1.0, sport, 0.5 - sport, (sport - BADMINTON).abs()])
-        named = (named > torch.tensor([0.5, 0.5, 0.9, 0.5, 0.0, 0.5])).float()
-        held_by, _, of_team, other, football, bouncy = torch.split(named, 1)
-        held = in_reach * held_by
-        owned = carried * held_by * of_team
-        # The time counts for the team that had the ball before this frame.
-        second = (memory["team"] > 0.5).float()
-        spent = owned * dt
-        totals = memory["totals"] + torch.cat(
-            [dt, dt * seen, dt * going, spent - spent * second, spent * second]
+        again = torch.cat([seen, change, seen * moves, contact, contact])
+        clocks = memory.clocks + torch.addmm(dt, self.stands, dt * seen)
+        clocks = torch.where(again > 0.5, 0.0, clocks)
+        facts = torch.maximum(memory.facts, torch.cat([seen, peopled]))
+        flags = self.circumstances.hold(
+            torch.cat([clocks, facts, owner, memory.owner, sport, seen, sight.there, sight.hits])
         )
-        total_s, visible_s, in_play, first_s, second_s = torch.split(totals, 1)
-        counts = memory["counts"] + torch.cat([change * memory["changed"], counted])
-        facts = torch.maximum(memory["facts"], torch.cat([seen, peopled]))
-        ever, peopled = torch.split(facts, 1)
-        memory_next = torch.cat([totals, walked, counts, clocks, facts, scale, changed, owner])
+        states = self.states.hold(flags)
+        totals = memory.totals + dt * states[: len(_TOTALS)]
+        counts = memory.counts + torch.cat([change * memory.changed, counted])
+        remembered = torch.cat([totals, walked, counts, clocks, facts, scale, changed, owner])
 
-        moving = seen * (sight.hits >= m.speed_hits).float()
-        velocity = torch.cat([sight.vx, sight.vy, after[:1], after[1:] / flat])
-        squares = (velocity * velocity).view(2, 2).sum(1)
-        speed, over_ground = torch.split(torch.sqrt(squares), 1)
-        timed, shared = torch.split((torch.cat([total_s, first_s + second_s]) > 0).float(), 1)
-        shares = torch.cat([visible_s, first_s, second_s]) / torch.cat(
-            [total_s, first_s + second_s, first_s + second_s]
-        ).clamp(min=1e-3)
-        spot = (here - corner) / size * view[4:6]
-        ground = seen * fresh * scaled
-        turns, bounces, hits, touches, *passes = torch.split(counts, 1)
-        first_passes, first_turnovers, second_passes, second_turnovers = passes
-        shared = shared * football
-        peopled = peopled * football
-        held, owned = held * football, owned * football
-        rally = other * ever
-        values = {
-            "visible": (one, seen), "ball_x": (spot[:1], seen), "ball_y": (spot[1:], seen),
-            "confidence": (sight.score, seen), "speed": (speed * view[4:5] / size[:1], moving),
-            "moving": (one, moving), "unseen": (unseen, one), "ever": (ever, one),
-            "share": (shares[:1], timed), "timed": (timed, one),
-            "speed_m_s": (over_ground / tall * m.person_m, ground), "scaled": (one, ground),
-            "turns": (turns, one), "touches": (touches, one), "peopled": (peopled, one),
-            "holder": (holder, held), "held": (held, one), "team": (team, owned), "owned": (owned, one),
-            "first_share": (shares[1:2], one), "second_share": (shares[2:], one), "shared": (shared, one),
-            "first_passes": (first_passes, one), "second_passes": (second_passes, one),
-            "first_turnovers": (first_turnovers, one), "second_turnovers": (second_turnovers, one),
-            "in_play": (in_play, one), "hits": (hits, one), "bounces": (bounces, one),
-            "rally": (rally, one), "bouncy": (rally, bouncy),
-        }  # fmt: skip
-        stats = torch.cat([values[name][0] for name in STATS]) * torch.cat(
-            [values[name][1] for name in STATS]
+        parts, wholes = torch.split(self.shares(totals), 3)
+        speed, over_ground = torch.split(speeds, 1)
+        known = torch.cat(
+            [ball, sight.score, speed * length, over_ground / tall, fresh * scaled]
+            + [parts / wholes.clamp(min=1e-3), (wholes > 0).float(), totals, counts, clocks, facts]
+            + [owner, states]
         )
-        return stats[None], memory_next, contacts
+        return (self.values(known) * self.flags(known)).T, remembered, contacts
+
+    def _lengths(self, slopes: Tensor, velocity: Tensor, steep: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the lengths [3, 1] of the velocity before, after and of their difference; and the speeds
+        [2, 1], in the picture and over ground."""
+        vectors = self.differences @ torch.cat([slopes, velocity])
+        squares, across, down = torch.split(
+            torch.addmm(self.least, self.lengths, vectors * vectors), [4, 1, 1]
+        )
+        lengths = torch.sqrt(torch.cat([squares, across + down * steep]))
+        three, speeds = torch.split(lengths, [3, 2])
+        return three, speeds
 
     def _scale(
-        self, off: Tensor, seen: Tensor, crowd: Crowd, memory: dict[str, Tensor], across: Tensor, dt: Tensor
+        self, nearby: Tensor, seen: Tensor, crowd: Crowd, memory: Known, lens: Tensor, dt: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the scale to remember [2], how tall people near the ball are in px, how much shorter the way
-        towards the camera looks there (1 = not at all), and 1 where enough people are there to tell.
+        """Return the scale to remember [2, 1], how tall people near the ball are in px, by what squared
+        factor the way towards the camera looks shorter there, and 1 where enough people are there to tell.
 
         Seen from above, people further up look smaller: height = slope * (foot - horizon), so that the line
         of sight dips below the horizon by height / slope px, which is focal length * tan(angle).
         """
-        m, tall, valid = self.measures, crowd.tall, crowd.valid
-        weight = valid * torch.exp((off * off).sum(0, keepdim=True) * (-0.5 / 25))
-        stands = crowd.place[1:2]
-        sums = torch.cat([weight, weight * tall, valid, valid * stands]).sum(1)
+        m, tall, stand, valid = self.measures, crowd.tall, crowd.stand, crowd.valid
+        weight = valid * nearby
+        sums = torch.cat([weight, weight * tall, valid, valid * stand]).sum(1, keepdim=True)
         total, weighted, count, feet = torch.split(sums, 1)
-        foot = (stands - feet / count.clamp(min=1.0)) * valid
-        rise, run = torch.split((foot * torch.cat([tall, foot])).sum(1), 1)
+        foot = (stand - feet / count.clamp(min=1.0)) * valid
+        rise, run = torch.split((foot * torch.cat([tall, foot])).sum(1, keepdim=True), 1)
         slope = rise / run.clamp(min=1.0)
-        plain = (torch.cat([total, slope]) > torch.tensor([0.3, 0.01])).float().amin(0, keepdim=True)
-        enough = plain * seen * crowd.steady
-        was = memory["scale"]
-        slow = (1 - torch.exp(dt * (-1 / 0.5))) * torch.tensor([1.0, 0.25])
+        enough = torch.where((total > 0.3) & (slope > 0.01), seen * crowd.steady, 0.0)
+        was = memory.scale
+        slow = torch.addmm(self.slowly, self.slowly, torch.exp(dt * (-1 / 0.5)), alpha=-1)
         slow = torch.where(was[:1] > 0, slow, 1.0) * enough
-        now = torch.cat([weighted / total.clamp(min=1e-3), slope])
-        scale = was + slow * (now - was)
-        height = scale[:1]
+        scale = was + slow * (torch.cat([weighted / total.clamp(min=1e-3), slope]) - was)
+        height, slope = torch.split(scale, 1)
         known = height > 0
-        dip = height / scale[1:].clamp(min=1e-3) / (m.focal * across)
-        flat = (dip / torch.sqrt(1 + dip * dip)).clamp(m.flattest, 1.0)
-        return scale, torch.where(known, height, m.height_px), flat, known.float() * enough
-
-    def _nearest(
-        self, off: Tensor, sight: Sight, crowd: Crowd, memory: dict[str, Tensor], speed: Tensor,
-        fresh: Tensor, contacts: Tensor, dt: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """Return who has the ball at the feet, one-hot [1, people] (all 0: nobody), contacts'
-        [CONTACT_VALUES, people], and 1 where nobody else is near.
-
-        off [2, people]: from everybody's feet to the ball, in their heights.
-        """
-        m = self.measures
-        across, up, above = m.reach
-        valid, sure = crowd.valid, sight.sure
-        number, apart, came, with_ball = torch.split(contacts, 1)
-        # Whoever is out of sight for a moment is still the same: a row is known until another number has it.
-        number = torch.where(valid > 0.5, crowd.number, number)
-        known = (number == contacts[:1]).float()
-        reached = off * torch.tensor([[1 / across], [1 / up]]) + torch.tensor([[0.0], [above / up]])
-        distance = (reached * reached).sum(0, keepdim=True)
-        # A ball that rolls or flies may be taken for a person: whoever was never without it is the ball.
-        away = (distance > m.apart).float() * valid * (dt * sure)
-        apart = (apart * known + away).clamp(max=1.0)
-        came = (came * known * (1 - sight.start) + away).clamp(max=1.0)
-        # A ball that flies past is not at anybody's feet; who has it keeps it in a duel.
-        rush = ((speed + crowd.pan)[:, None] - crowd.flow) / crowd.tall
-        quick = ((rush * rush).sum(0, keepdim=True) > m.reach_speed**2).float() * fresh
-        able = (apart >= m.apart_s).float() * valid
-        is_holder = (crowd.number == memory["holder"]).float()
-        distance = distance - 0.4 * distance * is_holder + 1e3 * (quick + 1 - able)
-        least = distance.amin(1, keepdim=True)
-        who = (distance <= least.clamp(max=1.0)).float()
-        who = who * (torch.cumsum(who, 1) < 1.5).float() * sight.seen
-        second = (distance + 1e3 * who).amin(1)
-        alone = (second > m.alone * least[0]).float()
-        credit = (sure - m.doubt * (1 - sure) * (came < m.apart_s).float()).clamp(min=0.0)
-        with_ball = (with_ball * known + dt * (who * (credit + sight.seen) - sight.seen)).clamp(0.0, 1.0)
-        return who, torch.cat([number, apart, came, with_ball]), alone
+        dip = slope.clamp(min=1e-3) * lens / height  # of the line of sight: 1 / tan
+        steep = (dip * dip + 1).clamp(max=1 / m.flattest**2)
+        return scale, torch.where(known, height, m.height_px), steep, torch.where(known, enough, 0.0)
 
     def _changes(
-        self, memory: dict[str, Tensor], before: Tensor, after: Tensor, known: Tensor, tall: Tensor,
-        sport: Tensor, dt: Tensor,
+        self, memory: Known, slopes: Tensor, lengths: Tensor, known: Tensor, tall: Tensor, sport: Tensor,
+        dt: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        """Return what to remember of this change of the ball's velocity [4] (turned, sprang, struck, jump), 1
-        where the change before was the greatest, and 1 where the ball moves."""
-        m = self.measures
-        three = torch.cat([before, after, after - before]).view(3, 2)
-        was, now, jump = torch.split(torch.sqrt((three * three).sum(1) + 1e-6), 1)
+        """Return what to remember of this change of the ball's velocity [4, 1] (turned, sprang, struck,
+        jump), 1 where the change before was the greatest, and 1 where the ball moves."""
+        after, before = torch.split(slopes, 2)
+        was, now, jump = torch.split(lengths, 1)
         along = before * after
         straight = along.sum(0, keepdim=True) / (was * now)
-        least = m.move * tall
-        flat = torch.zeros(1)
-        left = torch.cat(
-            [m.turn_cosine - straight, torch.minimum(was, now) - least]
-            + [before[1:], -after[1:], along[:1] + 1e-6, 1.05 * was - now, (sport - BADMINTON).abs() - 0.5]
-            + [0.7 - straight, now - 1.5 * was]
-            + [memory["jump"] - jump, memory["jump"] - m.change * tall]
-            + [memory["since_change"] + dt - (m.again_s - 1e-6), now - least]
+        flags = self.changes.hold(
+            torch.cat([straight, lengths, slopes, along, tall, sport, memory.jump, memory.clocks, dt])
         )
-        flags = (left > flat).float()
-        turn, spring, strike, peak, moves = torch.split(flags, [2, 5, 2, 3, 1])
-        # The two stretches of path fit a change best when it lies between them: the frame before had the
-        # peak.
-        turned, sprang = turn.amin(0, keepdim=True), spring.amin(0, keepdim=True)
-        struck = strike.amax(0, keepdim=True) * (1 - sprang)
-        changed = torch.cat([turned, sprang, struck, jump]) * known
-        return changed, peak.amin(0, keepdim=True), moves
+        turned, sprang, struck, peak, moves = torch.split(self.motions.hold(flags), 1)
+        changed = torch.cat([turned, sprang, torch.relu(struck - sprang), jump]) * known
+        return changed, peak, moves
+
+    def _nearest(
+        self, distance: Tensor, sight: Sight, crowd: Crowd, is_holder: Tensor, after: Tensor, fresh: Tensor,
+        contacts: Tensor, dt: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+        """Return in which row the nearest is who may have the ball [1], the distances [1, 1] of that one and
+        of the next, and contacts' [CONTACT_VALUES, people]; distance: from everybody's feet to the ball,
+        squared, in shares of the reach."""
+        m = self.measures
+        sure, valid = sight.sure, crowd.valid
+        before, past = torch.split(contacts, [1, CONTACT_VALUES - 1])
+        # Whoever is out of sight for a moment is still the same: a row is known until another number has it.
+        number = torch.where(valid > 0.5, crowd.number, before)
+        apart, came, with_ball = torch.split(torch.where(number == before, past, 0.0), 1)
+        # A ball that rolls or flies may be taken for a person: whoever was never without it is the ball.
+        away = torch.where(distance > m.apart, valid * (dt * sure), 0.0)
+        apart = (apart + away).clamp(max=1.0)
+        came = (came * (1 - sight.start) + away).clamp(max=1.0)
+        # A ball that flies past is not at anybody's feet; who has it keeps it in a duel.
+        rush = ((after + crowd.pan) - crowd.flow) / crowd.tall
+        quick = (rush * rush).sum(0, keepdim=True) * fresh > m.reach_speed**2
+        distance = torch.where(is_holder, 0.6 * distance, distance)
+        distance = torch.where(quick | (apart * valid < m.apart_s), _FAR, distance)
+        nearest, row = torch.topk(distance, 2, 1, largest=False)
+        least, second = torch.split(nearest, 1, 1)
+        who = row[:, 0]
+        has = (self.rows == who) & (least <= 1)
+        doubted = torch.relu(sure * (1 + m.doubt) - m.doubt)
+        credit = torch.where(came < m.apart_s, doubted, sure)
+        with_ball = (with_ball + dt * torch.where(has, credit, -sight.seen)).clamp(0.0, 1.0)
+        return who, least, second, torch.cat([number, apart, came, with_ball])
 
     def _possession(
-        self, memory: dict[str, Tensor], crowd: Crowd, who: Tensor, contacts: Tensor, alone: Tensor,
-        seen: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-        """Decide who has the ball; return what is counted [5] (touches, passes and lost balls of the first
-        team, of the second), 1 where somebody who has the ball touches it, holder' and team' [2], and 1 where
-        anybody is there."""
+        self, distance: Tensor, sight: Sight, crowd: Crowd, memory: Known, after: Tensor, fresh: Tensor,
+        contacts: Tensor, dt: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+        """Decide who has the ball; return what is counted [5, 1] (touches, passes and lost balls of the first
+        team, of the second), 1 where somebody who has the ball touches it, holder' and team' [2, 1], 1 where
+        anybody is there, and contacts'."""
         m = self.measures
-        holder, owners = memory["holder"], memory["team"]
-        is_holder = (crowd.number == holder).float() * crowd.valid
-        there, peopled = torch.split(torch.cat([is_holder, crowd.valid]).amax(1), 1)
-        facts = torch.cat([torch.ones_like(who), is_holder, crowd.number, crowd.team, contacts[3:]])
-        near, same, here, team, held_s = torch.split((facts * who).sum(1), 1)
-        enough = m.take_s[1] + (m.take_s[0] - m.take_s[1]) * alone
-        left = torch.cat(
-            [held_s - enough + 1e-6, holder - 0.5, m.renamed_s - memory["since_contact"]]
-            + [m.hidden_s - memory["hidden"], owners + 0.5, team + 0.5]
-            + [memory["since_contact"] - m.spell_s, owners - 0.5, 0.5 - (owners - team).abs()]
+        is_holder = crowd.number == memory.owner[:1]
+        who, nearest, second, contacts = self._nearest(
+            distance, sight, crowd, is_holder, after, fresh, contacts, dt
         )
-        flags = (left > torch.zeros(1)).float()
-        long, had, soon, clear, of_team, to_team, late, second, mate = torch.split(flags, 1)
-        takes = near * (1 - same) * long
-        # Somebody who gets a new number at the ball has not passed it to anybody.
-        counted = takes * had * (1 - (1 - there) * soon) * clear * of_team * to_team
-        passed = counted * torch.cat([mate, 1 - mate])
-        contact = torch.maximum(same, takes)
-        sure = contact * torch.maximum(takes, to_team)
-        owner = torch.where(
-            torch.cat([takes, sure]) > 0.5, torch.cat([here, team]), torch.cat([holder, owners])
+        holds = torch.where(is_holder, crowd.valid, 0.0)
+        everybody = torch.cat([holds, crowd.valid]).amax(1, keepdim=True)
+        _, peopled = torch.split(everybody, 1)
+        same, here, _, held_s = torch.split(
+            torch.cat([holds, crowd.number, crowd.team, contacts]).index_select(1, who),
+            [1, 2, CONTACT_VALUES - 1, 1],
         )
-        touched = torch.maximum(takes, same * late)
-        return torch.cat([touched, passed - passed * second, passed * second]), contact, owner, peopled
+        enough = torch.where(second > m.alone * nearest, *m.take_s)
+        flags = self.possession.hold(torch.cat(
+            [same, here, held_s, nearest, enough, sight.seen, everybody, memory.owner, memory.clocks]
+        ))  # fmt: skip
+        counted, contact, owns = torch.split(self.results(self.decisions.hold(flags)), [5, 1, 2])
+        return counted, contact, torch.where(owns > 0.5, here, memory.owner), peopled, contacts
+
+
+def _changes(m: Measures) -> tuple[Lines, Lines]:
+    """Return what is asked of the velocity before and after, and what follows from the answers."""
+    values = (
+        "straight", "was", "now", "jump_now", "after_x", "after_y", "before_x", "before_y", "along_x",
+        "along_y", "tall", "sport", *_JUMP, *_CLOCKS, "dt",
+    )  # fmt: skip
+    asked: dict[str, Line] = {
+        "bend": {"one": m.turn_cosine, "straight": -1.0}, "moved": {"was": 1.0, "tall": -m.move},
+        "moves": {"now": 1.0, "tall": -m.move}, "falls": {"before_y": 1.0}, "rises": {"after_y": -1.0},
+        "onward": {"along_x": 1.0, "one": 1e-6}, "slows": {"was": 1.05, "now": -1.0},
+        "before_badminton": {"one": BADMINTON - 0.5, "sport": -1.0},
+        "after_badminton": {"one": -BADMINTON - 0.5, "sport": 1.0},
+        "back": {"one": 0.7, "straight": -1.0}, "faster": {"now": 1.0, "was": -1.5},
+        "past": {"jump": 1.0, "jump_now": -1.0}, "sudden": {"jump": 1.0, "tall": -m.change},
+        "again": {"since_change": 1.0, "dt": 1.0, "one": 1e-6 - m.again_s},
+    }  # fmt: skip
+    spring = ("falls", "rises", "onward", "slows", "before_badminton", "after_badminton")
+    motions: dict[str, Line] = {
+        "turned": every("bend", "moved", "moves"),
+        "sprang": dict.fromkeys(spring, 1.0) | {"one": 1.5 - len(spring)},  # one of the two sports
+        "struck": {"back": 1.0, "faster": 1.0, "one": -0.5},
+        # The two stretches of path fit a change best when it lies between them: the frame before had the
+        # peak.
+        "change": every("past", "sudden", "again"),
+        "moves": every("moves"),
+    }
+    return Lines(values, asked), Lines(tuple(asked), motions)
+
+
+def _possession(m: Measures) -> tuple[Lines, Lines, Lines]:
+    """Return what is asked of the nearest person, what follows from the answers, and what is told of that."""
+    values = (
+        "same", "here", "to", "held_s", "least", "enough", "seen", "there", "peopled", *_OWNER, *_CLOCKS,
+    )  # fmt: skip
+    asked: dict[str, Line] = {
+        "seen": {"seen": 1.0, "one": -0.5}, "near": up_to("least", 1.0), "same": {"same": 1.0, "one": -0.5},
+        "there": {"there": 1.0, "one": -0.5}, "long": {"held_s": 1.0, "enough": -1.0, "one": 1e-6},
+        "had": {"holder": 1.0, "one": -0.5}, "soon": {"one": m.renamed_s, "since_contact": -1.0},
+        "clear": {"one": m.hidden_s, "hidden": -1.0}, "of_team": {"team": 1.0, "one": 0.5},
+        "to_team": {"to": 1.0, "one": 0.5}, "late": {"since_contact": 1.0, "one": -m.spell_s},
+        "of_second": {"team": 1.0, "one": -0.5}, "to_second": {"to": 1.0, "one": -0.5},
+    }  # fmt: skip
+    gets = ("seen", "near", "long", "had", "clear", "of_team", "to_team")
+
+    def passed(*to: str, no: tuple[str, ...] = ()) -> Line:
+        # Somebody who gets a new number at the ball has not passed it to anybody: half a point less for
+        # `soon` is too few, unless `there` makes up for it.
+        line = every(*gets, *to, no=("same", *no))
+        return {name: 2 * factor for name, factor in line.items()} | {
+            "there": 1.0, "soon": -1.0, "one": 2 * line["one"] - 0.5,
+        }  # fmt: skip
+
+    decisions: dict[str, Line] = {
+        "takes": every("seen", "near", "long", no=("same",)),
+        "contact": {"seen": 2.0, "near": 2.0, "same": 1.0, "long": 1.0, "one": -4.5},
+        "touches": every("seen", "near", "same", "late"),
+        "named": every("seen", "near", "same", "to_team"),
+        "first_passes": passed(no=("of_second", "to_second")),
+        "first_turnovers": passed("to_second", no=("of_second",)),
+        "second_passes": passed("of_second", "to_second"),
+        "second_turnovers": passed("of_second", no=("to_second",)),
+    }
+    counts = ("first_passes", "first_turnovers", "second_passes", "second_turnovers")
+    results: dict[str, Line] = {
+        "touches": {"takes": 1.0, "touches": 1.0}, **{name: {name: 1.0} for name in counts},
+        "contact": {"contact": 1.0}, "owns": {"takes": 1.0}, "owns_team": {"takes": 1.0, "named": 1.0},
+    }  # fmt: skip
+    return Lines(values, asked), Lines(tuple(asked), decisions), Lines(tuple(decisions), results)
+
+
+def _circumstances(m: Measures) -> tuple[Lines, Lines]:
+    """Return what is asked of the moment, and the `_STATES` that follow from the answers."""
+    values = (
+        *_CLOCKS, *_FACTS, *_OWNER, "had", "had_team", "sport", "seen", "there", "sightings",
+    )  # fmt: skip
+    asked: dict[str, Line] = {
+        "in_play": up_to("since_move", m.rest_s), "in_reach": up_to("since_contact", m.contact_s),
+        "carried": up_to("since_contact", m.carry_s), "holder": {"holder": 1.0, "one": -0.5},
+        "team": {"team": 1.0, "one": 0.1}, "second": {"had_team": 1.0, "one": -0.5},
+        "football": {"one": 0.5, "sport": -1.0}, "before_badminton": {"one": BADMINTON - 0.5, "sport": -1.0},
+        "after_badminton": {"one": -BADMINTON - 0.5, "sport": 1.0}, "seen": {"seen": 1.0, "one": -0.5},
+        "there": {"there": 1.0, "one": -0.5}, "ever": {"ever": 1.0, "one": -0.5},
+        "peopled": {"peopled": 1.0, "one": -0.5}, "fast": {"sightings": 1.0, "one": 0.5 - m.speed_hits},
+    }  # fmt: skip
+    own = ("there", "carried", "holder", "team")
+    states: dict[str, Line] = {
+        # What is added up, in the order of `_TOTALS`; the time counts for the team that had the ball before
+        # this frame.
+        "always": {"one": 1.0}, "seen": every("seen"), "going": every("there", "in_play"),
+        "first_has": every(*own, no=("second",)), "second_has": every(*own, "second"),
+        "held": every("there", "in_reach", "holder", "football"), "owned": every(*own, "football"),
+        "moving": every("seen", "fast"), "football": every("football"),
+        "at_football": every("peopled", "football"), "rally": every("ever", no=("football",)),
+        "bouncy": {"before_badminton": 1.0, "after_badminton": 1.0, "one": -0.5},
+    }  # fmt: skip
+    assert tuple(states) == _STATES
+    return Lines(values, asked), Lines(tuple(asked), states)

@@ -13,6 +13,9 @@ from task_heads.player_tracking.finding import COLOURS, KIT
 
 __all__ = ["Teams"]
 
+_WITHIN, _APART = 0.5, 0.07
+"""Two kits stand apart from this squared distance on, and while those of one team differ by at most this
+share of it. Kits are read off small, rounded features, which bring them closer together than they are."""
 _SURE_UPDATES = 24.5
 """From so many updates on the kits are believed, also where only one team is in view."""
 
@@ -73,7 +76,7 @@ class Teams(nn.Module):
         begins = six & (worn.amin(0, keepdim=True) >= 2.5)
         # Within a team kits differ less than between the two.
         within = nearest @ weights.T
-        stands = ((within < 0.35 * apart) & (apart > 0.1)) | (updates > _SURE_UPDATES + 1)
+        stands = ((within < _WITHIN * apart) & (apart > _APART)) | (updates > _SURE_UPDATES + 1)
         going_on = (stands | begins).float()
         updates = updates * going_on
         return side * going_on, moved * going_on, updates, (updates >= 1.5).float()

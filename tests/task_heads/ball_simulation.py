@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.functional import pixel_unshuffle
 
 from core_network.scenes import Truth
 from task_heads.ball_statistics.measuring import STATS, People
@@ -41,7 +42,7 @@ class Follower:
         table = np.zeros(PEOPLE.shape, np.float32) if people is None else people
         with torch.no_grad():
             outputs = self.post(
-                torch.from_numpy(self.ball_maps(places)),
+                pixel_unshuffle(torch.from_numpy(self.ball_maps(places)), 2),
                 torch.from_numpy(self.view),
                 torch.tensor([0.0 if self.first else dt]),
                 torch.tensor([0.3]),

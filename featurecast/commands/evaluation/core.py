@@ -56,8 +56,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="accuracy through the shipped heads; clips: HOTA and balls of the labelled clips; rates: bytes "
         "on real clips; loss: what features lose on their way; int8: what it loses against float32; "
         "generality: what `evaluate generality` found; cost: time beside MobileNetV2-0.5 + FPN; larger: the "
-        "same weights at 768x448; teacher: tiled PicoDet-S on the same stills; bits: against local inference "
-        "at equal totals; propagation: latents moved along instead of computed (default: all but the last)",
+        "same weights at 768x448 and 960x544; teacher: tiled PicoDet-S on the same stills; bits: against "
+        "local inference at equal totals; propagation: latents moved along instead of computed (default: all "
+        "but the last)",
     )
     parser.add_argument(
         "--rate",

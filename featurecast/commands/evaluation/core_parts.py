@@ -343,7 +343,7 @@ def _cost(task: Task, tick: Tick) -> Measured:
 def _larger(task: Task, tick: Tick) -> Measured:
     from evaluation.larger_input import SIZES, probe_sizes
 
-    wanted = {f"{SIZES[-1][1]}x{SIZES[-1][0]}": 0.95}
+    wanted = {f"{width}x{height}": 0.95 for height, width in SIZES[1:]}
     rows, details = list[Row](), dict[str, Any]()
     for size, score in probe_sizes(task.data, task.weights, tick).items():
         title = f"at {size}, training's probes"
