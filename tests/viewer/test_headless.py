@@ -179,7 +179,7 @@ def test_features_of_an_unknown_core_are_refused(
             if packet.dts is not None:
                 packet.stream = stream
                 target.mux(packet)
-    monkeypatch.setattr("stream.file_reader.shipped_cores", lambda: [])
+    monkeypatch.setattr("stream.entropy_tables.shipped_cores", lambda: [])
     with pytest.raises(ViewError, match="none of 12 frames' features could be decoded"):
         view(str(bare), [head], core=core)
 

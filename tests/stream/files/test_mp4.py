@@ -81,7 +81,7 @@ def test_it_is_an_ordinary_mp4(match: Path) -> None:
 def test_the_file_brings_its_own_spec_and_tables(
     match: Path, core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.file_reader.shipped_cores", lambda: [])
+    monkeypatch.setattr("stream.entropy_tables.shipped_cores", lambda: [])
     with FileReader(match) as reader:
         ((spec, _),) = reader.known
         assert spec.fingerprint == core.spec.fingerprint
