@@ -33,7 +33,7 @@ from core_network.training.stills import Still
 __all__ = ["RATE_STEPS", "export_core", "export_float", "load_trained_core", "quantise_graph"]
 
 RATE_STEPS = dict(zip(RATES, (0.5, 0.6, 0.75, 1.75), strict=True))
-"""Quantiser step of each rate, within the range that the network trained with (`trainee.STEP_SHARES`)."""
+"""Quantiser step of each rate; the network trained with steps of .5 to 1.7 (`trainee.STEP_SHARES`)."""
 
 
 class _Frames(CalibrationDataReader):  # type: ignore[misc]
