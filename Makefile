@@ -42,7 +42,7 @@ models: $(VENV)/test.stamp
 	test -f runs/pseudo_labelled/labels.jsonl || $(VENV)/bin/python -m core_network.training.pseudo_labels \
 	  --out runs/pseudo_labelled
 	$(VENV)/bin/featurecast train core configs/core.yaml --resume
-	$(VENV)/bin/featurecast export core runs/core-v5/checkpoint.pt
+	$(VENV)/bin/featurecast export core runs/core-v6/checkpoint.pt
 	$(VENV)/bin/featurecast train head configs/head_player_tracking.yaml --resume
 	$(VENV)/bin/featurecast export head runs/head_player_tracking/checkpoint.pt
 	$(VENV)/bin/featurecast train head configs/head_ball_statistics.yaml --resume

@@ -10,7 +10,7 @@ from core_network.spec import FeatureSpec
 
 __all__ = ["DEFAULT_CORE", "MODELS", "Core", "core_with", "default_core", "load_core", "shipped_cores"]
 
-DEFAULT_CORE = "core-v5"
+DEFAULT_CORE = "core-v6"
 MODELS = Path(__file__).parent / "models"
 
 

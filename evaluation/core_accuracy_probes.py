@@ -16,6 +16,7 @@ from core_network.training.augment import full_view
 from core_network.training.export import load_trained_core
 from core_network.training.network import CoreNetwork, ProbeHeads, normalise
 from core_network.training.stills import Still
+from core_network.training.trainee import USUAL_STEP, quantised
 from core_network.training.validation import decode_balls, decode_people
 from evaluation.datasets.people import PERSON
 from evaluation.datasets.predictions import Prediction
@@ -62,7 +63,7 @@ def core_maps(checkpoint: Path) -> Callable[[NDArray[np.uint8]], Tensor]:
 
     @torch.no_grad()
     def maps(planes: NDArray[np.uint8]) -> Tensor:
-        people: Tensor = probes(core(network_input(planes)).round())[0]
+        people: Tensor = probes(quantised(core(network_input(planes)), USUAL_STEP))[0]
         return people[0]
 
     return maps

@@ -39,7 +39,7 @@ def test_models_heads_and_page_are_in_the_wheel(wheel: zipfile.ZipFile, reposito
     ]
     missing = [str(path.relative_to(repository)) for path in wanted if path.is_file()]
     assert missing and [name for name in missing if name not in names] == []
-    assert "core_network/models/core-v5/core.onnx" in names
+    assert "core_network/models/core-v6/core.onnx" in names
     assert "viewer/web/index.html" in names
 
 

@@ -23,7 +23,8 @@ class Stage:
     `sheet_share` how many of those that label the ball alone are sheets of parts of four pictures,
     `paste_share` how many get copies of people and balls (see `pasting`), `shade_share` how many a shade,
     `motion_gain` what the first layer's weights for motion are multiplied by as the stage begins,
-    `box_weight` the weight of the box loss. With `rate_weight` (loss per kB) it quantises.
+    `box_weight` and `ball_weight` the weights of the box loss and of the ball's. With `rate_weight` (loss
+    per kB) it quantises.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Stage:
     shade_share: float = 0.0
     motion_gain: float = 1.0
     box_weight: float = 3.0
+    ball_weight: float = 1.0
     rate_weight: float = 0.0
     imitation: float = 0.0
     reconstruction: float = 0.0

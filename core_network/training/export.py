@@ -2,7 +2,7 @@
 
 Weights are 7-bit: on processors without VNNI the u8 x s8 products of two taps are added in 16 bits and 8-bit
 weights would saturate (onnxruntime's quantisation guide, "reduce_range"). The bottleneck stays in float32, so
-that its rounding to symbols is not rounded twice.
+that its rounding to symbols is not rounded twice, and is fitted anew to what it then gets (`refit`).
 """
 
 from __future__ import annotations
@@ -28,12 +28,16 @@ from core_network.motion import CHANNELS, PLANES
 from core_network.spec import RATES, FeatureSpec
 from core_network.training.augment import Sample, random_view
 from core_network.training.network import Architecture, CoreNetwork, ServedCore, normalise
+from core_network.training.refit import refit_bottleneck
 from core_network.training.stills import Still
+from core_network.training.trainee import USUAL_STEP
 
 __all__ = ["RATE_STEPS", "export_core", "export_float", "load_trained_core", "quantise_graph"]
 
-RATE_STEPS = dict(zip(RATES, (0.5, 0.6, 0.75, 1.75), strict=True))
+RATE_STEPS = dict(zip(RATES, (0.5, 0.6, USUAL_STEP, 1.9), strict=True))
 """Quantiser step of each rate; the network trained with steps of .5 to 1.7 (`trainee.STEP_SHARES`)."""
+_RANGE_FOLLOWS = 0.05
+"""By how much a calibration picture moves the range of an activation towards its own."""
 
 
 class _Frames(CalibrationDataReader):  # type: ignore[misc]
@@ -84,6 +88,7 @@ def export_core(
         samples = [random_view(still, width, height, rng, full_share=1.0) for still in stills]
         quantise_graph(folded, small, _Frames(samples), [node.name for node in bottleneck])
         model = onnx.load(small)
+        refit_bottleneck(model, core, map(_network_input, samples))
         _take_bytes(model, shape)
         folder.mkdir(parents=True, exist_ok=True)
         onnx.save(model, folder / "core.onnx.tmp")
@@ -125,6 +130,8 @@ def quantise_graph(
         weight_type=QuantType.QInt8,
         nodes_to_exclude=list(in_float),
         op_types_to_quantize=list(kinds),
+        # A rare large value would else make every step coarser.
+        extra_options={"CalibMovingAverage": True, "CalibMovingAverageConstant": _RANGE_FOLLOWS},
     )
 
 

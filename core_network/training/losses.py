@@ -40,7 +40,11 @@ def _giou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def task_loss(
-    people: Tensor, ball: Tensor, target: Mapping[str, Tensor], box_weight: float = 3.0
+    people: Tensor,
+    ball: Tensor,
+    target: Mapping[str, Tensor],
+    box_weight: float = 3.0,
+    ball_weight: float = 1.0,
 ) -> tuple[Tensor, dict[str, float]]:
     """Return the sum of the people and ball losses and its parts; maps as `ProbeHeads` gives them."""
     people, ball = people.float(), ball.float()
@@ -62,7 +66,7 @@ def task_loss(
     found = torch.stack([x, y], 1).permute(0, 2, 3, 1)[where]
     at = target["ball_centre"].permute(0, 2, 3, 1)[where]
     offset = (found - at).abs().sum() / max(len(at), 1)
-    loss = heat + box_weight * giou + 0.5 * l1 + ball_heat + 0.5 * offset
+    loss = heat + box_weight * giou + 0.5 * l1 + ball_weight * (ball_heat + 0.5 * offset)
     parts = {"people": heat.item(), "box": giou.item(), "ball": ball_heat.item(), "offset": offset.item()}
     return loss, parts
 

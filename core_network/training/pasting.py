@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core_network.training.stills import Still
 
-__all__ = ["with_balls_pasted", "with_copies", "with_people_pasted"]
+__all__ = ["opacity_of", "with_balls_pasted", "with_copies", "with_people_pasted"]
 
 _MOST_PEOPLE, _MOST_BALLS = 4, 2
 _NEAR_SHARE = 0.6
@@ -98,20 +98,31 @@ def with_balls_pasted(still: Still, rng: np.random.Generator) -> Still:
     return replace(still, picture=pixels, balls=np.stack(balls).astype(np.float32))
 
 
-def _cut_person(pixels: Pixels, box: NDArray[np.float32]) -> tuple[Pixels, NDArray[np.float32]] | None:
-    """Return the pixels [h, w, 3] and the opacity [h, w, 1] of a person, None where the ground is uneven."""
+def opacity_of(
+    pixels: Pixels, box: NDArray[np.float32]
+) -> tuple[tuple[slice, slice], NDArray[np.float32]] | None:
+    """Return a box's rows and columns and how much of each pixel there is a person's, 0..1, [h, w, 1].
+
+    It is what differs from the ground right beside, row by row; None for a small box or one at the edge.
+    """
     x0, y0, x1, y1 = (int(v) for v in np.rint(box))
     height, width = pixels.shape[:2]
     if x1 - x0 < 8 or y1 - y0 < 16 or x0 < 3 or y0 < 3 or x1 > width - 3 or y1 > height - 3:
         return None
     beside = [pixels[y0:y1, x0 - 3 : x0], pixels[y0:y1, x1 : x1 + 3]]
     ground = np.median(np.concatenate(beside, 1).astype(np.float32), axis=1, keepdims=True)
-    part = pixels[y0:y1, x0:x1]
     low, high = _GROUND_DISTANCE
-    opacity = np.clip((np.linalg.norm(part - ground, axis=-1) - low) / (high - low), 0, 1)
-    if not _CUT_SHARE[0] <= opacity.mean() <= _CUT_SHARE[1]:
+    away = np.linalg.norm(pixels[y0:y1, x0:x1] - ground, axis=-1)
+    opacity = np.clip((away - low) / (high - low), 0, 1)[..., None].astype(np.float32)
+    return (slice(y0, y1), slice(x0, x1)), opacity
+
+
+def _cut_person(pixels: Pixels, box: NDArray[np.float32]) -> tuple[Pixels, NDArray[np.float32]] | None:
+    """Return the pixels [h, w, 3] and the opacity [h, w, 1] of a person, None where the ground is uneven."""
+    found = opacity_of(pixels, box)
+    if found is None or not _CUT_SHARE[0] <= found[1].mean() <= _CUT_SHARE[1]:
         return None
-    return part, opacity[..., None].astype(np.float32)
+    return pixels[found[0]], found[1]
 
 
 def _place_of(

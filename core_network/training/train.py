@@ -36,7 +36,7 @@ from core_network.training.stills import (
     load_procedural,
     load_pseudo_labelled,
 )
-from core_network.training.trainee import Trainee
+from core_network.training.trainee import USUAL_STEP, Trainee, quantised
 from core_network.training.validation import Maps, validate
 
 __all__ = ["SMOOTHING", "load_holdout", "load_pools", "load_teacher", "train_core"]
@@ -265,7 +265,7 @@ class _Run:
 
         def maps(x: Tensor) -> tuple[Tensor, Tensor]:
             latent = self.average.core(x)
-            people, ball = self.average.probes(latent.round() if quantise else latent)
+            people, ball = self.average.probes(quantised(latent, USUAL_STEP) if quantise else latent)
             return people, ball
 
         return maps

@@ -14,9 +14,10 @@ from core_network.training.config import Stage
 from core_network.training.losses import RateModel, task_loss
 from core_network.training.network import Architecture, CoreNetwork, ProbeHeads
 
-__all__ = ["STEP_SHARES", "Trainee", "picture_loss", "quantised"]
+__all__ = ["STEP_SHARES", "USUAL_STEP", "Trainee", "picture_loss", "quantised"]
 
-STEP_SHARES = {0.5: 0.25, 0.75: 0.5, 1.7: 0.25}
+USUAL_STEP = 0.75
+STEP_SHARES = {0.5: 0.25, USUAL_STEP: 0.5, 1.7: 0.25}
 """Quantiser steps that the task path sees in a rate stage: one network serves every rate."""
 _COLOURS = 3 * 2 * 2
 """RGB at 1/4 size, folded to the latent's places."""
@@ -43,7 +44,7 @@ class Trainee(nn.Module):
     ) -> tuple[Tensor, dict[str, float]]:
         """Return the task loss on unquantised latents and its parts."""
         people, ball = self.probes(self.core(x))
-        return task_loss(people, ball, target, stage.box_weight)
+        return task_loss(people, ball, target, stage.box_weight, stage.ball_weight)
 
     def rate_loss(
         self,
@@ -62,7 +63,7 @@ class Trainee(nn.Module):
         latent = self.core(x)
         received = quantised(latent, float(rng.choice(list(STEP_SHARES), p=list(STEP_SHARES.values()))))
         people, ball = self.probes(received)
-        loss, parts = task_loss(people, ball, target, stage.box_weight)
+        loss, parts = task_loss(people, ball, target, stage.box_weight, stage.ball_weight)
         noise = (
             torch.rand(latent.shape, generator=torch.Generator().manual_seed(int(rng.integers(2**31)))) - 0.5
         )

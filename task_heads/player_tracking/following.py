@@ -45,6 +45,8 @@ class Tuning:
     low_share: float = 0.6
     """Detections from this share of the threshold may continue a track (ByteTrack, arXiv 2110.06864)."""
     nms_iou: float = 0.6
+    """Of boxes with more IoU than this the best one stays; those with more than the next are averaged."""
+    vote_iou: float = 0.7
     measure: float = 0.05
     accelerate: float = 1.2
     keep_seconds: float = 1.0

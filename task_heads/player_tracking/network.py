@@ -1,7 +1,7 @@
 """The player head: `net` finds and describes people, `post` makes tracks with ids and teams of them.
 
-    features [1, C, h, w] -> net  -> heat [1, 4, h, w] (four sub-cells of stride 4 each) and deep
-    heat, deep, features, state -> post -> tracks, shown, detections, trail, stats, state'
+    features [1, C, h, w] -> net  -> maps [1, 20, h, w] (heat and box of four sub-cells of stride 4) and deep
+    maps, deep, features, state -> post -> tracks, shown, detections, trail, stats, state'
 
 The whole head is one ONNX graph without loops over data. A node costs more than its arithmetic in WASM, so
 what is linear is a product with a constant matrix. `finding` makes detections of maps, `following` tracks of
@@ -53,15 +53,11 @@ def _conv(inputs: int, outputs: int, kernel: int = 1, groups: int = 1) -> nn.Seq
 
 
 class PlayerNet(nn.Module):
-    """`forward` says where people are, `read` describes the few places that were chosen.
+    """`forward` says where people may be, and with what outline; `read` describes the few that were chosen.
 
     Only the first runs over the whole picture: a wide reader at 64 places costs less than a narrow one at
     3520.
     """
-
-    own: Tensor
-    own_least: Tensor
-    into: Tensor
 
     def __init__(self, channels: int, width: int = 48, hidden: int = 64, look: int = 24) -> None:
         super().__init__()
@@ -72,10 +68,9 @@ class PlayerNet(nn.Module):
             _conv(width, width, 3, width),
             _conv(width, width),
         )
-        self.last = nn.Conv2d(width, 4, 1)
+        self.last = nn.Conv2d(width, 20, 1)
         assert self.last.bias is not None
-        nn.init.constant_(self.last.bias.data, -4.0)  # people are rare: start with low scores
-        self.box = nn.Linear(width, 16)  # four boxes, one for each sub-cell
+        nn.init.constant_(self.last.bias.data[:4], -4.0)  # people are rare: start with low scores
         values = PATCH[0] * PATCH[1] * channels + width + 2
         # The statistics of the features are measured in training and stored with the weights.
         self.reader = nn.Sequential(
@@ -93,34 +88,27 @@ class PlayerNet(nn.Module):
             nn.Dropout(0.3), nn.Linear(2 * look, 32), nn.ReLU(inplace=True), nn.Linear(32, 3)
         )
         for parameter in list(self.reader.parameters())[-2:]:
-            nn.init.zeros_(parameter.data[:4])  # begin with what the trunk says of the box
-        # Which sub-cell's numbers are taken: 1 where column and row, 0 or 1 each, are those of the sub-cell.
-        column, row = torch.tensor([0.0, 1.0, 0.0, 1.0]), torch.tensor([0.0, 0.0, 1.0, 1.0])
-        chosen = torch.stack([2 * column - 1, 2 * row - 1])
-        self.register_buffer("own", chosen.repeat(1, 4), persistent=False)
-        self.register_buffer("own_least", (1 - column - row).repeat(4)[None], persistent=False)
-        into = torch.zeros(16, 4 + KIT)
-        into[torch.arange(16), torch.arange(16) // 4] = 1.0
-        self.register_buffer("into", into, persistent=False)
+            nn.init.zeros_(parameter.data[:4])  # begin with the outline as it is
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return heat logits [B, 4, h, w] of features [B, C, h, w], for pixel_shuffle(2) to stride 4, and the
-        trunk's own features [B, width, h, w]."""
+        """Return maps [B, 20, h, w] of features [B, C, h, w], for pixel_shuffle(2) to stride 4, and the
+        trunk's own features [B, width, h, w].
+
+        maps: heat logit, dx, dy, log w, log h (cells of stride 4; dx and dy from the sub-cell's corner).
+        """
         deep = self.trunk(features)
         return self.last(deep), deep
 
     def read(self, patches: Tensor, deep: Tensor, part: Tensor, crowd: Tensor) -> Tensor:
-        """Return dx, dy, log w, log h (cells of stride 4), three role logits and the kit, [n, 7 + KIT].
+        """Return what is to be added to the outline, three role logits and the kit, [n, 7 + KIT].
 
         patches [n, PATCH cells row by row, each with its channels], deep [n, width] of the middle cell, part
-        [n, 2] the sub-cell's column and row, 0 or 1; dx and dy are from the sub-cell's corner. crowd [1 or n,
-        n]: what each place counts in what is usual in the picture, rows sum to 1; a role is told by how
-        somebody differs from it.
+        [n, 2] the sub-cell's column and row, 0 or 1. crowd [1 or n, n]: what each place counts in what is
+        usual in the picture, rows sum to 1; a role is told by how somebody differs from it.
         """
-        own = torch.relu(torch.addmm(self.own_least, part, self.own))
         seen = torch.cat([patches, deep, part], 1)
         look = self.look(seen)
-        box, kit = torch.split(torch.addmm(self.reader(seen), self.box(deep) * own, self.into), [4, KIT], 1)
+        box, kit = torch.split(self.reader(seen), [4, KIT], 1)
         role = self.role(torch.cat([look, look - crowd @ look], 1))
         return torch.cat([box, role, kit], 1)
 
@@ -133,7 +121,7 @@ class PlayerPost(nn.Module):
     def __init__(self, tuning: Tuning, shape: tuple[int, int, int]) -> None:
         super().__init__()
         self.tuning = tuning
-        self.finder = Finder(tuning.nms_iou, shape)
+        self.finder = Finder(tuning.nms_iou, tuning.vote_iou, shape)
         self.follower = Follower(tuning)
         self.teams = Teams(tuning.team_seconds)
         self.register_buffer("rare", torch.tensor([[0.0, 1.0, 1.0]]), persistent=False)
@@ -144,10 +132,10 @@ class PlayerPost(nn.Module):
         return self.teller.picture(view)
 
     def detections(
-        self, heat: Tensor, deep: Tensor, features: Tensor, net: PlayerNet, picture: Picture
+        self, maps: Tensor, deep: Tensor, features: Tensor, net: PlayerNet, picture: Picture
     ) -> Tensor:
         """Return [FOUND, DETECTIONS], best first."""
-        found: Tensor = self.finder(heat, deep, features, net.read, picture.centre, picture.half)
+        found: Tensor = self.finder(maps, deep, features, net.read, picture.centre, picture.half)
         return found
 
     def forward(
@@ -239,8 +227,8 @@ class PlayerHead(nn.Module):
     ) -> tuple[Tensor, ...]:
         """Run one frame; shapes as in the manifest."""
         picture = self.post.picture(view)
-        heat, deep = self.net(features)
-        found = self.post.detections(heat, deep, features, self.net, picture)
+        maps, deep = self.net(features)
+        found = self.post.detections(maps, deep, features, self.net, picture)
         result: tuple[Tensor, ...] = self.post(
             found, picture, dt, threshold, team, follow, track, clock, teams, trail_state
         )

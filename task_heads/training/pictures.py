@@ -25,6 +25,7 @@ from core_network.encoder import Encoder
 from core_network.prepare import View, prepare
 from core_network.spec import RATES, FeatureSpec
 from core_network.training.augment import PAN_SHARE, made_past
+from core_network.training.kits import with_other_kits
 from core_network.training.pasting import with_copies
 from core_network.training.stills import Still, load_badminton, load_football, load_point_stills, read_splits
 from task_heads.dataset import ROLES, DatasetWriter, FrameTruth
@@ -44,6 +45,9 @@ RATE_SHARES = {"lossless": 0.15, "high": 0.15, "default": 0.5, "low": 0.2}
 
 COPIED_SHARE = 0.5
 """Of the views of football and tennis stills, but for the first, how many show copies of people and balls."""
+
+RECOLOURED_SHARE = 0.5
+"""Of the views of labelled people, but for the first, how many show them in other kits."""
 
 _YOLO_ROLES = {1: "goalkeeper", 2: "player", 3: "referee"}
 
@@ -70,7 +74,7 @@ class Labelled:
 class Views:
     """How many views of each still of a source are taken; the first is the whole picture as it is."""
 
-    football: int = 12
+    football: int = 20
     procedural: int = 1
     badminton: int = 1
     tennis: int = 2
@@ -174,6 +178,8 @@ def write_views(
             item = original
             if item.copied and not whole and rng.random() < COPIED_SHARE:
                 item = item.with_copies(rng)
+            if not whole and rng.random() < RECOLOURED_SHARE:
+                item = replace(item, still=with_other_kits(item.still, rng))
             pixels = item.still.pixels()
             past = item.still.earlier_pixels()
             if not past and not whole and rng.random() < PAN_SHARE:

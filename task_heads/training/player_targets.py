@@ -22,6 +22,9 @@ __all__ = ["kit_targets", "player_loss", "player_target"]
 _PLACES = 320
 """Places of one picture from which a person is described, at most."""
 _WEIGHT, _ROLE, _KIT = 6, 7, 8
+_LABELS_COUNT = 0.3
+"""How much labels count beside the probe. Validation AP50 after 600 steps: .913; by labels alone .909, and
+with more steps less and less."""
 
 
 def kit_targets(kits: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -69,23 +72,29 @@ def player_target(record: Record, spec: FeatureSpec) -> Mapping[str, NDArray[Any
 def player_loss(
     head: nn.Module, features: Tensor, target: Mapping[str, Tensor]
 ) -> tuple[Tensor, dict[str, float]]:
-    """Return the loss of a batch and its parts; features [B, C, h, w], target as `player_target`, batched."""
+    """Return the loss of a batch and its parts; features [B, C, h, w], target as `player_target`, batched,
+    and what the probe says of these features, `probe` [B, 20, h, w], where it teaches."""
     assert isinstance(head, PlayerHead)
-    logits, deep = head.net(features)
-    logits = F.pixel_shuffle(logits, 2)[:, 0]
-    heat = focal_loss(logits, target["heat"], torch.ones(len(features)))
+    maps, deep = head.net(features)
+    maps = F.pixel_shuffle(maps, 2)
+    heat = _heat_loss(maps[:, 0], target)
     picture, slot = (target["places"][:, :, _WEIGHT] > 0).nonzero(as_tuple=True)
     places = target["places"][picture, slot]
     weight = places[:, _WEIGHT]
     crowd = (picture[:, None] == picture[None]).float() * weight
     crowd = crowd / crowd.sum(1, keepdim=True)
-    described = head.net.read(*_around(features, deep, picture, places[:, :2]), crowd)
+    patches, middle, part = _around(features, deep, picture, places[:, :2])
+    column, row = places[:, :2].long().unbind(1)
+    outline = maps[picture, 1:, row, column]
+    described = head.net.read(patches, middle, part, crowd)
     total = weight.sum().clamp(min=1)
-    middle, half = places[:, :2] + described[:, :2], described[:, 2:4].clamp(-3, 5).exp() / 2
-    predicted, wanted = torch.cat([middle - half, middle + half], 1), places[:, 2:6]
+    outlined = _corners(places[:, :2], outline)
+    predicted, wanted = _corners(places[:, :2], outline + described[:, :4]), places[:, 2:6]
     size = (wanted[:, 2:] - wanted[:, :2]).clamp(min=0.2)
     l1 = ((predicted - wanted).abs() / torch.cat([size, size], 1)).clamp(max=4).sum(1)
     box = (weight * (1 - _giou(predicted, wanted))).sum() / total
+    # The outlines alone say which boxes are the same person's.
+    rough = (weight * (1 - _giou(outlined, wanted))).sum() / total
     known = places[:, _ROLE] >= 0
     # Without weights of the classes: the weight of a role is then how likely it is.
     roles = F.cross_entropy(described[known, 4:7], places[known, _ROLE].long(), reduction="none")
@@ -93,8 +102,32 @@ def player_loss(
     kits = places[:, _KIT:]
     dressed = ~kits[:, 0].isnan()
     kit = F.smooth_l1_loss(described[dressed, 7:], kits[dressed], beta=0.2) if dressed.any() else heat * 0
-    loss = heat + 3 * box + 0.5 * (weight * l1).sum() / total + role + kit
-    return loss, {"heat": heat.item(), "box": box.item(), "role": role.item(), "kit": kit.item()}
+    loss = heat + 3 * box + rough + 0.5 * (weight * l1).sum() / total + role + kit
+    return loss, {
+        "heat": heat.item(), "box": box.item(), "outline": rough.item(), "role": role.item(),
+        "kit": kit.item(),
+    }  # fmt: skip
+
+
+def _heat_loss(logits: Tensor, target: Mapping[str, Tensor]) -> Tensor:
+    """Return what logits [B, 2h, 2w] cost, per person, by the labels and by the probe, if it is there.
+
+    The few labelled pictures are soon known by heart; the probe has seen countless views of them.
+    """
+    labelled = focal_loss(logits, target["heat"], torch.ones(len(logits)))
+    if "probe" not in target:
+        return labelled
+    wanted = torch.sigmoid(F.pixel_shuffle(target["probe"], 2)[:, 0])
+    apart = F.binary_cross_entropy_with_logits(logits, wanted, reduction="sum")
+    least = F.binary_cross_entropy(wanted, wanted, reduction="sum")
+    people = (target["heat"] >= 1).sum().clamp(min=1)
+    return _LABELS_COUNT * labelled + (apart - least) / people
+
+
+def _corners(places: Tensor, box: Tensor) -> Tensor:
+    """Return x0 y0 x1 y1 of boxes dx, dy, log w, log h [n, 4] at places [n, 2], in cells."""
+    middle, half = places + box[:, :2], box[:, 2:].clamp(-3, 5).exp() / 2
+    return torch.cat([middle - half, middle + half], 1)
 
 
 def _around(features: Tensor, deep: Tensor, picture: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:

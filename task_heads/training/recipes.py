@@ -48,10 +48,11 @@ def _has_balls(record: Record) -> bool:
 class Recipe:
     """How one head is built, trained and validated.
 
-    `target` makes what `loss` compares with (None: the maps of people, balls and roles); `wants` says which
-    records are of use; `inputs` replaces the usual inputs of a first frame, given the threshold; `settings`
-    are those beside the threshold, `needs` makes what comes from other heads when they see nothing, `needed`
-    what they say of a record.
+    It begins with the probe that `probe` names; where it is `taught` by it too, the targets hold what that
+    says of the features, as `probe`. `target` makes what `loss` compares with (None: the maps of people,
+    balls and roles); `wants` says which records are of use; `inputs` replaces the usual inputs of a first
+    frame, given the threshold; `settings` are those beside the threshold, `needs` makes what comes from other
+    heads when they see nothing, `needed` what they say of a record.
     """
 
     build: Callable[[tuple[int, int, int], int], nn.Module]
@@ -61,6 +62,7 @@ class Recipe:
     loss: Loss
     measure: Callable[[Run, Sequence[Record]], dict[str, float]]
     wants: Callable[[Record], bool]
+    taught: bool = False
     target: Target | None = None
     inputs: Callable[[float], dict[str, Tensor]] | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
@@ -174,6 +176,7 @@ RECIPES: dict[str, Recipe] = {
         build=lambda shape, width: players.PlayerHead(shape, width),
         width=48,
         probe="people",
+        taught=True,
         state=players.STATE,
         loss=player_loss,
         measure=_measure_players,

@@ -34,7 +34,7 @@ from task_heads.dataset import ROLES, DatasetError, FeatureDataset, Record
 from task_heads.training.outside import outside_recipe
 from task_heads.training.pictures import Views, write_pictures
 from task_heads.training.recipes import Recipe, Target, recipe
-from task_heads.training.warm_start import warm_start
+from task_heads.training.warm_start import load_probe, warm_start
 
 __all__ = ["HeadTrainingConfig", "features_for", "load_records", "runner_of", "train_head"]
 
@@ -247,6 +247,7 @@ def train_head(config: HeadTrainingConfig, root: Path | None, *, resume: bool = 
         chosen = records[:: max(1, len(records) // _COMPARED)]
         compared = np.concatenate([spec.dequantise(r.symbols, r.rate) for r in chosen])
         warm_start(head, config.warm_start, kind.probe, torch.from_numpy(compared))
+    teacher = load_probe(config.warm_start, kind.probe) if config.warm_start and kind.taught else None
     average = copy.deepcopy(head)
     optimiser = torch.optim.AdamW(head.parameters(), config.learning_rate, weight_decay=1e-3)
     first = 0
@@ -278,6 +279,8 @@ def train_head(config: HeadTrainingConfig, root: Path | None, *, resume: bool = 
             group["lr"] = (
                 config.learning_rate * min(1.0, (step + 1) / 50) * (0.51 + 0.49 * math.cos(math.pi * done))
             )
+        if teacher is not None:
+            target["probe"] = teacher(features)
         loss, parts = kind.loss(head, features, target)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -1,4 +1,5 @@
-"""Begins a head with the probe that trained with the core: same layers, as wide or narrower."""
+"""The probe that trained with the core: a head begins with its layers, as wide or narrower, and may be taught
+by it."""
 
 from __future__ import annotations
 
@@ -8,19 +9,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["warm_start"]
+from core_network.training.network import ProbeHeads
+
+__all__ = ["load_probe", "warm_start"]
 
 _BLOCKS = 5
 """1x1, 3x3, 1x1, 3x3, 1x1, each with its normalisation; the 3x3 are depthwise. Then the last 1x1."""
 
 
-def warm_start(head: nn.Module, checkpoint: Path, probe: str, features: Tensor) -> None:
-    """Copy the probe's layers into `head.net`; a narrower head keeps the channels that say most.
+def load_probe(checkpoint: Path, probe: str) -> nn.Module:
+    """Return a probe, "people" or "ball", in evaluation mode: features [B, C, h, w] -> maps.
 
-    `net.last` takes the first outputs of the probe's last layer, `net.box` (where there is one) those after.
-    `features` [n, C, h, w]: pictures on which channels are compared. Raises ValueError when the checkpoint
-    has no such probe.
+    Raises ValueError when the checkpoint has no such probe.
     """
+    weights = _weights(checkpoint, probe)
+    module: nn.Module = getattr(ProbeHeads(weights["0.0.weight"].shape[1]), probe)
+    module.load_state_dict(weights)
+    return module.eval().requires_grad_(False)
+
+
+def _weights(checkpoint: Path, probe: str) -> dict[str, Tensor]:
     averaged: dict[str, Tensor] = torch.load(checkpoint, map_location="cpu", weights_only=False)["average"]
     prefix = f"probes.{probe}."
     weights = {k.removeprefix(prefix): v for k, v in averaged.items() if k.startswith(prefix)}
@@ -28,6 +36,17 @@ def warm_start(head: nn.Module, checkpoint: Path, probe: str, features: Tensor) 
         raise ValueError(
             f"{checkpoint}: expected the probe {probe}; name the checkpoint of the core's training"
         )
+    return weights
+
+
+def warm_start(head: nn.Module, checkpoint: Path, probe: str, features: Tensor) -> None:
+    """Copy the probe's layers into `head.net`; a narrower head keeps the channels that say most.
+
+    `net.last` takes the first outputs of the probe's last layer.
+    `features` [n, C, h, w]: pictures on which channels are compared. Raises ValueError when the checkpoint
+    has no such probe.
+    """
+    weights = _weights(checkpoint, probe)
     net = head.net
     assert isinstance(net, nn.Module)
     own = net.state_dict()
@@ -40,10 +59,6 @@ def warm_start(head: nn.Module, checkpoint: Path, probe: str, features: Tensor) 
     weight, bias = weights[f"{_BLOCKS}.weight"], weights[f"{_BLOCKS}.bias"]
     outputs = min(len(own["last.weight"]), len(weight))
     own["last.weight"][:outputs], own["last.bias"][:outputs] = weight[:outputs], bias[:outputs]
-    if "box.weight" in own:
-        # Of each map the four sub-cells follow each other, as pixel_shuffle wants them.
-        own["box.weight"].copy_(weight[outputs:, :, 0, 0])
-        own["box.bias"].copy_(bias[outputs:])
     net.load_state_dict(own)
 
 

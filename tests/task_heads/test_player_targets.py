@@ -14,7 +14,7 @@ from task_heads.dataset import FrameTruth, Record  # noqa: E402
 from task_heads.player_tracking.network import KIT, PATCH, PlayerHead  # noqa: E402
 from task_heads.training.pictures import kit_colours  # noqa: E402
 from task_heads.training.player_targets import kit_targets, player_loss, player_target  # noqa: E402
-from task_heads.training.warm_start import warm_start  # noqa: E402
+from task_heads.training.warm_start import load_probe, warm_start  # noqa: E402
 
 torch.set_num_threads(1)  # small tensors: a second thread only waits
 
@@ -77,6 +77,32 @@ def test_the_loss_falls_on_one_picture():
     assert losses[-1] < 0.5 * losses[0]
 
 
+def test_the_heat_is_drawn_towards_what_the_probe_says():
+    """Somebody whom only the probe claims, and a labelled one whom it does not see."""
+    torch.manual_seed(5)
+    head = PlayerHead(SPEC.shape, 16)
+    example = record(np.full((2, 6), 100, np.uint8))
+    features = torch.from_numpy(SPEC.dequantise(example.symbols, "default"))
+    target = {name: torch.from_numpy(value[None]) for name, value in player_target(example, SPEC).items()}
+    maps = []
+
+    def keep(_module, _inputs, output):
+        output.retain_grad()
+        maps.append(output)
+
+    head.net.last.register_forward_hook(keep)
+    claimed = torch.full((1, 20, *SPEC.shape[1:]), -6.0)
+    claimed[0, 0, 5, 70] = 4.0
+    for taught in ({}, {"probe": claimed}):
+        player_loss(head, features, {**target, **taught})[0].backward()
+    alone, both = (each.grad[0, 0, 5, 70] for each in maps)
+    assert alone > 0
+    assert both < 0
+    labelled = target["heat"][0] >= 1
+    alone, both = (torch.pixel_shuffle(each.grad, 2)[0, 0][labelled] for each in maps)
+    assert (alone < both).all()
+
+
 def test_a_role_is_told_by_how_somebody_differs_from_the_others():
     """The same patch among others like it, and among others: only its role changes with the crowd."""
     torch.manual_seed(2)
@@ -118,11 +144,10 @@ def test_a_head_begins_with_what_the_probe_says(probe, width):
     warm_start(head, path, "people", features)
     with torch.no_grad():
         wanted = probes.people(features)
-        heat, deep = head.net(features)
-        box = head.net.box(deep[:, :, 5, 7])
-    scale = wanted[:, :4].std()
-    assert (heat - wanted[:, :4]).abs().max() < 0.2 * scale
-    assert (box - wanted[:, 4:, 5, 7]).abs().max() < 0.2 * wanted[:, 4:].std()
+        maps, _ = head.net(features)
+        assert torch.equal(load_probe(path, "people")(features), wanted)
+    for part in (slice(4), slice(4, 20)):
+        assert (maps[:, part] - wanted[:, part]).abs().max() < 0.2 * wanted[:, part].std()
 
 
 def test_a_checkpoint_without_the_probe_is_refused(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,24 @@ def test_maps_that_say_the_truth_decode_to_the_truth() -> None:
         target.ball_weight
     )
     assert np.allclose(decode_balls(ball, 1)[0, :2], (205, 77), atol=1e-3)
+
+
+def test_people_in_places_side_by_side_are_two_and_boxes_that_agree_are_averaged() -> None:
+    maps = torch.full((5, 88, 160), -9.0)
+    maps[3:] = 0.0
+
+    def put(row: int, column: int, score: float, x: float, y: float) -> None:
+        """One box 8 x 24 px around x, y, as the place (row, column) says it."""
+        values = (math.log(score / (1 - score)), x / 4 - column, y / 4 - row, math.log(2), math.log(6))
+        maps[:, row, column] = torch.tensor(values)
+
+    put(20, 30, 0.9, 120, 84)
+    put(20, 31, 0.8, 129, 84)  # somebody else, beside
+    put(21, 30, 0.6, 120, 85)  # the first once more, a pixel lower
+    found = decode_people(maps)
+    assert np.allclose(found[:, 4], (0.9, 0.8))
+    lower = 0.6**2 / (0.6**2 + 0.9**2)
+    assert np.allclose(found[:, :4], [(116, 72 + lower, 124, 96 + lower), (125, 72, 133, 96)], atol=1e-3)
 
 
 def test_pictures_without_labels_cost_nothing_for_that_task() -> None:

@@ -32,9 +32,9 @@ class Follower:
         self.state, self.first = [torch.zeros(size) for size in STATE.values()], True
 
     def step(self, people, dt=0.04):
-        heat, features = map(torch.from_numpy, self.player_maps(people))
+        maps, features = map(torch.from_numpy, self.player_maps(people))
         picture = self.post.picture(torch.from_numpy(self.view))
-        found = self.post.detections(heat, features, features, self.reader, picture)
+        found = self.post.detections(maps, features, features, self.reader, picture)
         settings = [torch.tensor([value]) for value in (self.threshold, self.team, self.follow)]
         dt = torch.tensor([0.0 if self.first else dt])
         self.first = False
@@ -193,9 +193,9 @@ def test_roles_come_out_as_labels(follower):
 def test_an_unsure_role_is_not_told(follower, player_maps):
     """A role weight of two thirds makes nobody a referee."""
     people = [(100, 150, 8, 20, 0.8, 2)]
-    heat, features = player_maps(people)
-    features[0, 4:7][features[0, 4:7] == 8.0] = 1.3  # softmax: 0.65 against 0.18 and 0.18
-    follower.player_maps = lambda _: (heat, features)
+    maps, features = player_maps(people)
+    features[0, :3][features[0, :3] == 8.0] = 1.3  # softmax: 0.65 against 0.18 and 0.18
+    follower.player_maps = lambda _: (maps, features)
     assert follower.step(people)[0, 5] == 0
     assert follower.detections[0, 5] == 0
     assert (follower.stats["players"], follower.stats["referees"]) == (1, 0)
@@ -223,9 +223,9 @@ def test_more_people_than_slots_fill_the_slots_with_the_best(follower):
 def test_outputs_stay_finite_on_extreme_values(follower):
     picture = follower.post.picture(torch.from_numpy(follower.view))
     for scale in (1e3, -1e3):
-        heat, features = torch.full((1, 4, 44, 80), scale), torch.full((1, 24, 44, 80), scale)
+        maps, features = torch.full((1, 20, 44, 80), scale), torch.full((1, 24, 44, 80), scale)
         for dt in (0.0, 0.04, 2.0, 1e6):
-            found = follower.post.detections(heat, features, features, follower.reader, picture)
+            found = follower.post.detections(maps, features, features, follower.reader, picture)
             settings = [torch.tensor([value]) for value in (0.3, 1.0, 1.0)]
             outputs = follower.post(found, picture, torch.tensor([dt]), *settings, *follower.state)
             assert all(torch.isfinite(output).all() for output in outputs)
