@@ -61,6 +61,7 @@ class Finder(nn.Module):
     right_by: Tensor
     colours: Tensor
     nowhere: Tensor
+    first: Tensor
     empty: Tensor
 
     def __init__(self, nms_iou: float, vote_iou: float, shape: tuple[int, int, int]) -> None:
@@ -91,6 +92,7 @@ class Finder(nn.Module):
         keep("colours", torch.tensor(COLOURS).sqrt()[:, None])
         # Detections beyond those that are kept are the candidate after the last, which is empty.
         keep("nowhere", torch.full((DETECTIONS,), CANDIDATES))
+        keep("first", torch.arange(DETECTIONS))
         keep("empty", torch.zeros(9, 1))
 
     def forward(
@@ -143,7 +145,8 @@ class Finder(nn.Module):
             )[:, 2]
         else:
             chosen = _suppressed(boxes, score[0], self.nms_iou)
-        return torch.cat([chosen, self.nowhere])[:DETECTIONS]
+        # A gathering says how many there are whatever is chosen; a slice of unknown length would not.
+        return torch.cat([chosen, self.nowhere]).index_select(0, self.first)
 
     def _mean(self, at: Tensor, size: Tensor, boxes: Tensor, sure: Tensor) -> Tensor:
         """Return for each box (at and size [2, m]) the mean [4, m] of the boxes [4, n] that agree with it,

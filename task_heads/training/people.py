@@ -19,6 +19,8 @@ __all__ = ["PEOPLE", "given_people", "people_loss", "people_target", "sample_box
 PEOPLE = 64
 """So many people of one picture take part in training."""
 
+_TWICE = 0.45
+"""Two given boxes with more IoU are of one person: hardly any two people overlap so much (1 of 100)."""
 _SAME = 0.3
 """A given box is that of a labelled person from this IoU on; the head may then mend it."""
 
@@ -38,12 +40,17 @@ def people_target(record: Record, spec: FeatureSpec, labels: Sequence[str]) -> d
 
 
 def given_people(table: Tensor, view: Tensor) -> tuple[Tensor, Tensor]:
-    """Return boxes [B, n, 4] in 0..1 of the core's input and scores [B, n], 0 for an empty row.
+    """Return boxes [B, n, 4] in 0..1 of the core's input and scores [B, n], 0 for an empty row and for a box
+    that a better one covers: whoever is to be told by how many are like him must not be there twice.
 
-    table [B, n, 8] is what `player_tracking` says (`detections`: boxes in 0..1 of the picture), view [B, 6].
+    table [B, n, 8] is what `player_tracking` says (`detections`: boxes in 0..1 of the picture, best first),
+    view [B, 6].
     """
     shift, scale = view[:, None, :2].repeat(1, 1, 2), view[:, None, 2:4].repeat(1, 1, 2)
-    return table[..., :4] * scale + shift, table[..., 4] * table[..., 7]
+    boxes, there = table[..., :4] * scale + shift, table[..., 4] * table[..., 7]
+    better = torch.ones(table.shape[1], table.shape[1]).triu(1) * there[:, :, None]  # the row over the column
+    covered = ((_iou(boxes, boxes) > _TWICE) & (better > 0)).float().amax(1)
+    return boxes, there * (1 - covered)
 
 
 def shaken(boxes: Tensor, score: Tensor) -> tuple[Tensor, Tensor]:

@@ -42,6 +42,24 @@ def test_features_are_read_linearly_between_cells():
     np.testing.assert_allclose(twice[0], [[2, 6], [2, 6]], rtol=1e-6)
 
 
+def test_nobody_is_given_twice():
+    """A box that a better one covers is empty; who stands beside somebody stays, as does who is covered by an
+    empty row."""
+    rows = torch.tensor(
+        [
+            [0.1, 0.1, 0.2, 0.5, 0.9],
+            [0.11, 0.1, 0.21, 0.5, 0.8],
+            [0.16, 0.1, 0.26, 0.5, 0.7],
+            [0.6, 0.1, 0.7, 0.5, 0.6],
+        ]
+    )
+    table = torch.cat([rows, torch.zeros(4, 2), torch.ones(4, 1)], 1)[None]
+    view = torch.tensor([[0.0, 0, 1, 1, 640, 352]])
+    assert given_people(table, view)[1][0].tolist() == pytest.approx([0.9, 0, 0.7, 0.6])
+    table[0, 0, 7] = 0.0
+    assert given_people(table, view)[1][0].tolist() == pytest.approx([0, 0.8, 0.7, 0.6])
+
+
 def test_outside_the_features_the_nearest_cell_is_read():
     features = torch.arange(8.0).reshape(1, 1, 1, 8)
     read = sample_boxes(features, torch.tensor([[[-0.5, 0, -0.25, 1], [1.5, 0, 2, 1]]]), 1, 1, 1.0)

@@ -97,7 +97,8 @@ async def test_key_frame_requests_of_many_viewers_become_few_key_frames(page: Pa
             forced = await live.metric("key_frames_forced_total") - before
         assert time.monotonic() - began >= 1.0, "three key frames are at least two spacings of 0.5 s apart"
         assert await live.metric("key_frame_requests_total") >= asked > 3 * forced
-        assert len(live.coder.keys) - keys >= 3, "every IDR carries a feature key"
+        # Every IDR carries a feature key; the last one may still be on its way.
+        await until(lambda: len(live.coder.keys) - keys >= 3)
 
 
 async def test_a_viewer_that_falls_silent_disturbs_nobody_and_is_forgotten(
