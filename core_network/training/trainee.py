@@ -17,6 +17,7 @@ from core_network.training.network import Architecture, CoreNetwork, ProbeHeads
 __all__ = ["STEP_SHARES", "USUAL_STEP", "Trainee", "picture_loss", "quantised"]
 
 USUAL_STEP = 0.75
+"""That of rate `default`."""
 STEP_SHARES = {0.5: 0.25, USUAL_STEP: 0.5, 1.7: 0.25}
 """Quantiser steps that the task path sees in a rate stage: one network serves every rate."""
 _COLOURS = 3 * 2 * 2
