@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-__all__ = ["RateModel", "box_from_maps", "focal_loss", "task_loss"]
+__all__ = ["RateModel", "box_from_maps", "focal_loss", "giou", "task_loss"]
 
 
 def focal_loss(logits: Tensor, heat: Tensor, known: Tensor) -> Tensor:
@@ -31,8 +31,8 @@ def box_from_maps(maps: Tensor) -> Tensor:
     return torch.stack([cx - half_w, cy - half_h, cx + half_w, cy + half_h], 1)
 
 
-def _giou(a: Tensor, b: Tensor) -> Tensor:
-    """Generalised IoU (arXiv 1902.09630) of boxes [n, 4]."""
+def giou(a: Tensor, b: Tensor) -> Tensor:
+    """Return the generalised IoU [n] (arXiv 1902.09630) of boxes x0 y0 x1 y1 [n, 4]."""
     overlap = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
     hull = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).prod(1)
     union = (a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1) - overlap
@@ -56,7 +56,7 @@ def task_loss(
     wanted = target["boxes"].permute(0, 2, 3, 1)[where]
     w = weight[where]
     size = (wanted[:, 2:] - wanted[:, :2]).clamp(min=0.2)
-    giou = (w * (1 - _giou(predicted, wanted))).sum() / total
+    off = (w * (1 - giou(predicted, wanted))).sum() / total
     l1 = (w * ((predicted - wanted).abs() / torch.cat([size, size], 1)).clamp(max=4).sum(1)).sum() / total
     ball_heat = focal_loss(ball[:, 0], target["ball_heat"], target["ball_known"])
     where = (target["ball_weight"] * target["ball_known"][:, None, None]) > 0
@@ -66,8 +66,8 @@ def task_loss(
     found = torch.stack([x, y], 1).permute(0, 2, 3, 1)[where]
     at = target["ball_centre"].permute(0, 2, 3, 1)[where]
     offset = (found - at).abs().sum() / max(len(at), 1)
-    loss = heat + box_weight * giou + 0.5 * l1 + ball_weight * (ball_heat + 0.5 * offset)
-    parts = {"people": heat.item(), "box": giou.item(), "ball": ball_heat.item(), "offset": offset.item()}
+    loss = heat + box_weight * off + 0.5 * l1 + ball_weight * (ball_heat + 0.5 * offset)
+    parts = {"people": heat.item(), "box": off.item(), "ball": ball_heat.item(), "offset": offset.item()}
     return loss, parts
 
 

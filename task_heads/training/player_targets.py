@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core_network.spec import FeatureSpec
-from core_network.training.losses import focal_loss
+from core_network.training.losses import focal_loss, giou
 from core_network.training.targets import STRIDE, make_targets
 from task_heads.dataset import ROLES, Record
 from task_heads.player_tracking.network import KIT, PATCH, PlayerHead
@@ -92,9 +92,9 @@ def player_loss(
     predicted, wanted = _corners(places[:, :2], outline + described[:, :4]), places[:, 2:6]
     size = (wanted[:, 2:] - wanted[:, :2]).clamp(min=0.2)
     l1 = ((predicted - wanted).abs() / torch.cat([size, size], 1)).clamp(max=4).sum(1)
-    box = (weight * (1 - _giou(predicted, wanted))).sum() / total
+    box = (weight * (1 - giou(predicted, wanted))).sum() / total
     # The outlines alone say which boxes are the same person's.
-    rough = (weight * (1 - _giou(outlined, wanted))).sum() / total
+    rough = (weight * (1 - giou(outlined, wanted))).sum() / total
     known = places[:, _ROLE] >= 0
     # Without weights of the classes: the weight of a role is then how likely it is.
     roles = F.cross_entropy(described[known, 4:7], places[known, _ROLE].long(), reduction="none")
@@ -141,11 +141,3 @@ def _around(features: Tensor, deep: Tensor, picture: Tensor, at: Tensor) -> tupl
         picture[:, None], row[:, None] + down.reshape(1, -1), column[:, None] + right.reshape(1, -1)
     ]
     return cells.reshape(len(at), -1), deep[picture, :, row, column], at - 2 * coarse
-
-
-def _giou(a: Tensor, b: Tensor) -> Tensor:
-    """Generalised IoU (arXiv 1902.09630) of boxes [n, 4]."""
-    overlap = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
-    hull = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).prod(1)
-    union = (a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1) - overlap
-    return overlap / union.clamp(min=1e-6) - (hull - union) / hull.clamp(min=1e-6)

@@ -30,6 +30,14 @@ def record(kits=None):
     )
 
 
+def one_picture():
+    """Return what the loss takes of one picture: features and targets."""
+    example = record(np.full((2, 6), 100, np.uint8))
+    features = torch.from_numpy(SPEC.dequantise(example.symbols, "default"))
+    target = {name: torch.from_numpy(value[None]) for name, value in player_target(example, SPEC).items()}
+    return features, target
+
+
 def test_kits_are_the_colours_of_shirt_and_shorts():
     picture = np.full((200, 200, 3), (20, 120, 30), np.uint8)
     picture[60:95, 90:110], picture[96:130, 90:110] = (220, 10, 20), (250, 250, 250)
@@ -63,9 +71,7 @@ def test_every_place_tells_of_its_own_person():
 def test_the_loss_falls_on_one_picture():
     torch.manual_seed(1)
     head = PlayerHead(SPEC.shape, 16)
-    example = record(np.full((2, 6), 100, np.uint8))
-    features = torch.from_numpy(SPEC.dequantise(example.symbols, "default"))
-    target = {name: torch.from_numpy(value[None]) for name, value in player_target(example, SPEC).items()}
+    features, target = one_picture()
     optimiser = torch.optim.Adam(head.parameters(), 0.01)
     losses = []
     for _ in range(25):
@@ -81,9 +87,7 @@ def test_the_heat_is_drawn_towards_what_the_probe_says():
     """Somebody whom only the probe claims, and a labelled one whom it does not see."""
     torch.manual_seed(5)
     head = PlayerHead(SPEC.shape, 16)
-    example = record(np.full((2, 6), 100, np.uint8))
-    features = torch.from_numpy(SPEC.dequantise(example.symbols, "default"))
-    target = {name: torch.from_numpy(value[None]) for name, value in player_target(example, SPEC).items()}
+    features, target = one_picture()
     maps = []
 
     def keep(_module, _inputs, output):
